@@ -1,0 +1,157 @@
+"""Calls to one agent over mutual TLS: every call has a deadline, every failure becomes a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+
+from app.core.cluster.address import Address
+from app.core.errors import ShardboardError
+from shardd.identity import Identity
+from shardd.rpc import agent_pb2
+from shardd.rpc.agent_pb2_grpc import MachineStub, ShardsStub, StagesStub
+from shardd.rpc.options import PIECE_BYTES, channel_credentials, channel_options
+
+CALL_S = 10.0
+LOAD_QUIET_S = 60.0  # a load that reports nothing for so long is given up
+PUSH_QUIET_S = 30.0
+
+Reply = TypeVar("Reply")
+
+
+class AgentError(ShardboardError):
+    """A call to an agent failed. code: gRPC's, for decisions; the cause names the node."""
+
+    def __init__(self, cause: str, remedy: str = "", code: grpc.StatusCode = grpc.StatusCode.UNKNOWN) -> None:
+        super().__init__(cause, remedy)
+        self.code = code
+
+
+class AgentClient:
+    """Three channels to one agent: control, the heartbeat, and pushes. name is what sentences call it."""
+
+    def __init__(self, name: str, address: Address, identity: Identity, certificate_pem: bytes) -> None:
+        self.name = name
+        self.address = address
+        credentials = channel_credentials(identity, certificate_pem)
+
+        def channel() -> grpc.aio.Channel:
+            return grpc.aio.secure_channel(str(address), credentials, options=channel_options())
+
+        self._channels = [channel(), channel(), channel()]
+        control, heartbeat, push = self._channels
+        self._machine = MachineStub(control)
+        self._stages = StagesStub(control)
+        self._shards = ShardsStub(control)
+        self._heart = MachineStub(heartbeat)
+        self._events = StagesStub(heartbeat)
+        self._push = ShardsStub(push)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(channel.close() for channel in self._channels))
+
+    async def describe(self) -> agent_pb2.Description:
+        return await self._call(self._machine.Describe, agent_pb2.DescribeRequest())
+
+    def watch(self, interval_ms: int) -> AsyncIterator[agent_pb2.Beat]:
+        return self._stream(self._heart.Watch(agent_pb2.WatchRequest(interval_ms=interval_ms), wait_for_ready=True))
+
+    def watch_stages(self) -> AsyncIterator[agent_pb2.StageEvent]:
+        return self._stream(self._events.WatchStages(agent_pb2.WatchStagesRequest(), wait_for_ready=True))
+
+    async def offer_units(self, digests: Sequence[str]) -> agent_pb2.OfferUnitsReply:
+        return await self._call(self._shards.OfferUnits, agent_pb2.OfferUnitsRequest(digests=digests), seconds=120)
+
+    async def push_unit(
+        self, digest: str, size: int, offset: int, read: Callable[[], bytes | None], sent: Callable[[int], None]
+    ) -> None:
+        """Sends one unit from offset on. read() blocks for the next piece, None at the end; sent(bytes) after each."""
+        call = self._push.PushUnit()
+        try:
+            header = agent_pb2.UnitPiece.Header(digest=digest, bytes=size, offset=offset)
+            await asyncio.wait_for(call.write(agent_pb2.UnitPiece(header=header)), PUSH_QUIET_S)
+            while (piece := await asyncio.to_thread(read)) is not None:
+                await asyncio.wait_for(call.write(agent_pb2.UnitPiece(data=piece)), PUSH_QUIET_S)
+                sent(len(piece))
+            await call.done_writing()
+            await asyncio.wait_for(call, PUSH_QUIET_S + size / (20 * PIECE_BYTES))
+        except TimeoutError:
+            raise AgentError(f"{self.name} took no more data for {PUSH_QUIET_S:.0f} s.", "Check its network.") from None
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error) from error
+        except (grpc.aio.UsageError, asyncio.InvalidStateError) as error:
+            # The agent answered while pieces were still being written: its answer says why.
+            raise AgentError(f"{self.name} refused a unit: {await call.details() or error}.") from error
+        finally:
+            call.cancel()
+
+    async def put_shard(self, manifest: agent_pb2.ShardManifest) -> str:
+        return (await self._call(self._shards.PutShard, manifest, seconds=60)).shard_id
+
+    async def list_shards(self) -> Sequence[agent_pb2.Shard]:
+        return (await self._call(self._shards.ListShards, agent_pb2.ListShardsRequest())).shards
+
+    async def delete_shard(self, shard_id: str) -> int:
+        request = agent_pb2.DeleteShardRequest(shard_id=shard_id)
+        return (await self._call(self._shards.DeleteShard, request, seconds=60)).freed_bytes
+
+    def load_stage(self, request: agent_pb2.LoadStageRequest) -> AsyncIterator[agent_pb2.LoadProgress]:
+        return self._stream(self._stages.LoadStage(request), LOAD_QUIET_S)
+
+    def restart_stage(self, stage_id: str, inbound_token: bytes) -> AsyncIterator[agent_pb2.LoadProgress]:
+        request = agent_pb2.RestartStageRequest(stage_id=stage_id, inbound_token=inbound_token)
+        return self._stream(self._stages.RestartStage(request), LOAD_QUIET_S)
+
+    async def connect_stage(self, request: agent_pb2.ConnectStageRequest) -> None:
+        await self._call(self._stages.ConnectStage, request, seconds=30)
+
+    async def grant_lane(self, stage_id: str) -> agent_pb2.LaneGrant:
+        return await self._call(self._stages.GrantLane, agent_pb2.GrantLaneRequest(stage_id=stage_id))
+
+    async def unload_stage(self, stage_id: str) -> None:
+        await self._call(self._stages.UnloadStage, agent_pb2.UnloadStageRequest(stage_id=stage_id))
+
+    async def list_stages(self) -> Sequence[agent_pb2.Stage]:
+        return (await self._call(self._stages.ListStages, agent_pb2.ListStagesRequest())).stages
+
+    async def _call(self, method: Callable[..., Awaitable[Reply]], request: object, seconds: float = CALL_S) -> Reply:
+        try:
+            return await method(request, timeout=seconds)
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error) from error
+
+    async def _stream(self, call: Any, quiet_s: float | None = None) -> AsyncIterator[Any]:
+        """The call's messages; cancelled when the caller stops listening, given up after quiet_s of silence."""
+        try:
+            replies = aiter(call)
+            while True:
+                try:
+                    yield await asyncio.wait_for(anext(replies), quiet_s)
+                except StopAsyncIteration:
+                    return
+        except TimeoutError:
+            raise AgentError(f"{self.name} said nothing for {quiet_s:.0f} s.", "Look at that machine.") from None
+        except grpc.aio.AioRpcError as error:
+            raise self._translated(error) from error
+        finally:
+            call.cancel()
+
+    def _translated(self, error: grpc.aio.AioRpcError) -> AgentError:
+        code, details = error.code(), error.details() or ""
+        match code:
+            case grpc.StatusCode.FAILED_PRECONDITION | grpc.StatusCode.RESOURCE_EXHAUSTED:
+                return AgentError(f"{self.name}: {details}", code=code)
+            case grpc.StatusCode.UNAUTHENTICATED:
+                return AgentError(f"{self.name} is not paired with this controller.", "Pair it again.", code)
+            case grpc.StatusCode.DEADLINE_EXCEEDED:
+                return AgentError(f"{self.name} did not answer in time.", "Look whether it is awake.", code)
+            case grpc.StatusCode.UNAVAILABLE:
+                return AgentError(
+                    f"{self.name} at {self.address} cannot be reached.", "Is it on and is shardd running?", code
+                )
+            case _:
+                return AgentError(f"{self.name} failed: {details or code.name}.", "Its log says more.", code)

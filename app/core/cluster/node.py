@@ -1,0 +1,252 @@
+"""One node: its connection, its heartbeat, and what it last said about itself.
+
+describe ok        beats arrive              a beat is late      too late, or reset
+CONNECTING ------> READY  <----------------> SUSPECT ----------> LOST --> probe says why --> CONNECTING …
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.core.cluster.address import Address, parse_address
+from app.core.cluster.client import AgentClient, AgentError
+from app.core.snapshot import Level, NodeState, ShardView, TransferView
+from shardd.identity import Identity, fingerprint_of
+from shardd.identity.probe import ProbeOutcome, probe
+from shardd.rpc import agent_pb2
+from shardd.rpc.options import PROTOCOL_VERSION
+
+BEAT_MS = 250
+SUSPECT_S = 1.0
+DEAD_S = 2.5
+PING_S = 2.0
+RETRY_S = (0.25, 2.0)  # the first and the longest pause between two tries to connect
+PROBE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNode:
+    """What is durable about a node."""
+
+    name: str
+    address: str
+    certificate_pem: bytes
+    local: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint_of(self.certificate_pem)
+
+
+def explain_loss(outcome: ProbeOutcome, same_certificate: bool, name: str, address: str) -> tuple[NodeState, str]:
+    """The state and the sentence for a node that does not answer, from what a bare TLS probe of its address found."""
+    match outcome:
+        case ProbeOutcome.CERTIFICATE if same_certificate:
+            return NodeState.NOT_PAIRED, f"{name} runs, but does not know this controller any more. Pair it again."
+        case ProbeOutcome.CERTIFICATE:
+            return (
+                NodeState.NOT_PAIRED,
+                f"Another machine than {name} answers at {address}. Forget {name} and add it again.",
+            )
+        case ProbeOutcome.REFUSED:
+            return NodeState.LOST, f"{name} is on, but shardd is not running there. Start it with: shardd run"
+        case ProbeOutcome.TIMEOUT:
+            return NodeState.LOST, f"{name} does not answer at {address}. It may be asleep, off or on another network."
+        case ProbeOutcome.SILENT:
+            return NodeState.LOST, f"shardd on {name} is frozen. Restart it there."
+        case ProbeOutcome.UNREACHABLE:
+            return (
+                NodeState.LOST,
+                f"There is no way to {address}. Check this machine's network and the address of {name}.",
+            )
+        case ProbeOutcome.NOT_TLS:
+            return NodeState.LOST, f"Another program than shardd answers at {address}. Check the port of {name}."
+
+
+def version_problem(description: agent_pb2.Description) -> str | None:
+    """Why an agent of these versions cannot work with this controller, or None."""
+    theirs = description.versions.protocol
+    if theirs == PROTOCOL_VERSION:
+        return None
+    return (
+        f"{description.name} runs shardd {description.versions.shardd} with protocol {theirs or 'unknown'}, this app needs "
+        f"protocol {PROTOCOL_VERSION}. Install the same version on both."
+    )
+
+
+class Node:
+    """Keeps one agent connected. All members are for the loop's thread; on_change is called after every change."""
+
+    def __init__(
+        self,
+        known: KnownNode,
+        identity: Identity,
+        on_change: Callable[[], None],
+        on_log: Callable[[Level, str, str], None],
+        on_stage: Callable[[str, agent_pb2.StageEvent], None],
+    ) -> None:
+        self.known = known
+        self.address: Address = parse_address(known.address)
+        self.client = AgentClient(known.name, self.address, identity, known.certificate_pem)
+        self.state = NodeState.CONNECTING
+        self.state_text = f"Connecting to {known.address}."
+        self.description: agent_pb2.Description | None = None
+        self.beat: agent_pb2.Beat | None = None
+        self.stages: dict[str, agent_pb2.Stage] = {}
+        self.shards: tuple[ShardView, ...] = ()
+        self.transfer: TransferView | None = None
+        self.round_trip_ms: float | None = None
+        self._on_change = on_change
+        self._on_log = on_log
+        self._on_stage = on_stage
+        self._ready = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.known.name
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._keep(), name=f"node-{self.name}")
+
+    async def close(self) -> None:
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self.client.close()
+
+    async def wait_ready(self, seconds: float) -> None:
+        """Returns when the node is READY. Raises AgentError with the state's sentence after so long."""
+        try:
+            await asyncio.wait_for(self._ready.wait(), seconds)
+        except TimeoutError:
+            raise AgentError(self.state_text) from None
+
+    async def refresh_shards(self) -> None:
+        shards = await self.client.list_shards()
+        self.shards = tuple(
+            ShardView(shard.shard_id, shard.model, shard.first, shard.last, shard.bytes, shard.loaded)
+            for shard in shards
+        )
+        self._on_change()
+
+    def show_transfer(self, transfer: TransferView | None) -> None:
+        self.transfer = transfer
+        self._on_change()
+
+    # -- the connection ----------------------------------------------------------------------------------------------
+
+    async def _keep(self) -> None:
+        pause = RETRY_S[0]
+        while True:
+            connected_at = time.monotonic()
+            try:
+                await self._stay()
+            except AgentError as error:
+                await self._explain(error)
+            if time.monotonic() - connected_at > 10:
+                pause = RETRY_S[0]
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, RETRY_S[1])
+
+    async def _stay(self) -> None:
+        """Connects and stays until the agent is lost. Raises AgentError then."""
+        self.description = await self.client.describe()
+        problem = version_problem(self.description)
+        if problem:
+            self._set(NodeState.INCOMPATIBLE, problem)
+            raise AgentError(problem)
+        await self.refresh_shards()
+        async with contextlib.AsyncExitStack() as stack:
+            tasks = [
+                asyncio.create_task(job, name=f"{self.name}-{label}")
+                for label, job in (("beats", self._watch()), ("stages", self._watch_stages()), ("ping", self._ping()))
+            ]
+            stack.push_async_callback(_cancel, tasks)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        raise AgentError(f"{self.name} ended the connection.")
+
+    async def _watch(self) -> None:
+        beats = aiter(self.client.watch(BEAT_MS))
+        try:
+            while True:
+                next_beat = asyncio.ensure_future(anext(beats))
+                try:
+                    await asyncio.wait_for(asyncio.shield(next_beat), SUSPECT_S)
+                except TimeoutError:
+                    self._set(NodeState.SUSPECT, f"{self.name} has not answered for {SUSPECT_S:.0f} s.")
+                    await asyncio.wait_for(next_beat, DEAD_S - SUSPECT_S)
+                self.beat = next_beat.result()
+                self._set(NodeState.READY, "Ready.")
+                self._on_change()
+        except TimeoutError:
+            raise AgentError(f"{self.name} has not answered for {DEAD_S} s.") from None
+        except StopAsyncIteration:
+            raise AgentError(f"{self.name} ended the connection.") from None
+
+    async def _watch_stages(self) -> None:
+        self.stages.clear()
+        async for event in self.client.watch_stages():
+            if event.stage.state == agent_pb2.STAGE_STATE_UNLOADED:
+                self.stages.pop(event.stage.stage_id, None)
+            else:
+                self.stages[event.stage.stage_id] = event.stage
+            self._on_stage(self.name, event)
+            self._on_change()
+
+    async def _ping(self) -> None:
+        """Round trips of the control plane: the smallest of three calls, every PING_S."""
+        while True:
+            times: list[float] = []
+            for _ in range(3):
+                began = time.perf_counter()
+                await self.client.list_stages()
+                times.append((time.perf_counter() - began) * 1000)
+            self.round_trip_ms = min(times)
+            await asyncio.sleep(PING_S)
+
+    async def _explain(self, error: AgentError) -> None:
+        was_ready = self._ready.is_set()
+        if self.state is NodeState.INCOMPATIBLE:
+            return
+        if was_ready:
+            self._set(NodeState.LOST, str(error))
+        found = await asyncio.to_thread(probe, self.address.host, self.address.port, PROBE_S)
+        same = found.certificate_der is not None and fingerprint_of(found.certificate_der) == self.known.fingerprint
+        if was_ready and same:
+            return  # a short cut: the next try will tell
+        state, text = explain_loss(found.outcome, same, self.name, str(self.address))
+        self._set(state, text)
+
+    def _set(self, state: NodeState, text: str) -> None:
+        if (state, text) == (self.state, self.state_text):
+            return
+        before, self.state, self.state_text = self.state, state, text
+        if state is NodeState.READY:
+            self._ready.set()
+        elif state is not NodeState.SUSPECT:
+            self._ready.clear()
+            self.beat = None
+            self.stages.clear()
+        if state is not before:
+            level = Level.INFO if state in (NodeState.READY, NodeState.CONNECTING) else Level.WARNING
+            self._on_log(level, self.name, text if state is not NodeState.READY else self._greeting())
+        self._on_change()
+
+    def _greeting(self) -> str:
+        if self.description is None:
+            return "Ready."
+        return f"Ready: {self.description.chip}, shardd {self.description.versions.shardd}."
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

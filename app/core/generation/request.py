@@ -1,0 +1,114 @@
+"""What a generation is asked to do, and what comes back while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the tail chooses a token. Temperature 0 is greedy; 0 switches top_k and min_p off, 1 top_p and the penalty."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    repetition_context: int = 20
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    seed: int | None = None  # None: a random one
+    logit_bias: Mapping[int, float] = field(default_factory=dict[int, float])
+    logprobs: bool = False
+    top_logprobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: str  # "system", "user" or "assistant"
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """Either messages (rendered by the model's chat template) or a raw prompt."""
+
+    messages: tuple[Message, ...] = ()
+    prompt: str = ""
+    sampling: Sampling = Sampling()
+    max_tokens: int = 512
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageTiming:
+    """Where one token's time went in one stage, in milliseconds."""
+
+    stage: int
+    hop_ms: float
+    queue_ms: float
+    compute_ms: float
+    serialise_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class PrefillProgress:
+    done_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEvent:
+    """One token. text is what became printable with it and may be empty."""
+
+    token: int
+    text: str
+    timings: tuple[StageTiming, ...]
+    at_ms: float  # since the request was made
+    logprob: float | None = None
+    top_logprobs: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """One stage over a whole answer, as `generate --json` shows it."""
+
+    node: str
+    first: int
+    last: int
+    weights_bytes: int
+    kv_bytes: int
+    compute_ms: tuple[float, float] | None  # p50, p95 over decode steps
+    queue_ms: tuple[float, float] | None
+    hop_ms: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationEventNote:
+    """Something that happened to the answer: a stage that died, a stop."""
+
+    at_ms: float
+    kind: str
+    node: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationResult:
+    """The whole answer. finish_reason: "stop", "length", "cancelled" or "error" (then events say why)."""
+
+    text: str
+    token_ids: tuple[int, ...]
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: str
+    ttft_ms: float | None
+    prefill_tokens_per_s: float | None
+    decode_tokens_per_s: float | None
+    stages: tuple[StageReport, ...]
+    events: tuple[GenerationEventNote, ...]
+    logprobs: tuple[float, ...] = ()
+
+
+GenerationUpdate = PrefillProgress | TokenEvent | GenerationResult

@@ -1,0 +1,49 @@
+"""The picture that follows the pointer while a range is carried."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QWidget
+
+from app.ui import words
+from app.ui.board.block import BLOCK_HEIGHT, StageBlock
+from app.ui.board.geometry import BLOCK_MINIMUM
+from app.ui.board.gesture import Run
+from app.ui.board.segments import Segment
+
+
+class Ghost(QWidget):
+    """A grabbed block (or one made for the part of it that is carried), half transparent, above the window's content."""
+
+    def __init__(self, window: QWidget, run: Run | None, block: StageBlock, weights: int) -> None:
+        super().__init__(window)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._pixmap = _picture(run, block, weights)
+        ratio = self._pixmap.devicePixelRatio()
+        self.resize(round(self._pixmap.width() / ratio), round(self._pixmap.height() / ratio))
+        self.setAccessibleName(words.layers(run.first, run.last) if run is not None else "")
+        self.show()
+        self.raise_()
+
+    def follow(self, at: QPointF) -> None:
+        self.move(self.parentWidget().mapFromGlobal(at).toPoint() + QPoint(10, 8))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setOpacity(0.88)
+        painter.drawPixmap(0, 0, self._pixmap)
+
+
+def _picture(run: Run | None, block: StageBlock, weights: int) -> QPixmap:
+    widest = 190
+    if run is None or (run == block.run and block.width() <= widest):
+        return block.grab()
+    model = StageBlock(block.parentWidget())
+    model.show_segment(Segment(block.segment.node, run.first, run.last), block.outlook, weights, None)
+    width = max(BLOCK_MINIMUM + 40, min(widest, block.width() * run.layers // block.segment.layers))
+    model.resize(width, BLOCK_HEIGHT)
+    picture = model.grab(QRect(0, 0, width, BLOCK_HEIGHT))
+    model.deleteLater()
+    return picture

@@ -1,0 +1,51 @@
+"""The same as a drag, by keyboard: a menu "Give layers 12-17 to" with every other node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMenu, QWidget
+
+from app.core.errors import ShardboardError
+from app.ui import words
+from app.ui.board import words as board_words
+from app.ui.board.gesture import Run
+from app.ui.board.state import BoardState
+
+
+class GiveMenu(QMenu):
+    """Each entry says what the node would then hold; an entry that is not possible says why."""
+
+    def __init__(
+        self, parent: QWidget, state: BoardState, run: Run, source: str, on_give: Callable[[str], object]
+    ) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setToolTipsVisible(True)
+        title = self.addAction(f"Give {words.layers(run.first, run.last)} to")
+        title.setEnabled(False)
+        for node in state.outlooks:
+            if node == source:
+                continue
+            effect, why_not = _effect(state, run, node)
+            action = self.addAction(f"{_plain(node)}   {effect}")
+            action.setData(node)
+            action.setEnabled(not why_not)
+            action.setToolTip(why_not)
+            action.triggered.connect(lambda _checked=False, node=node: on_give(node))
+        if len(self.actions()) == 1:
+            self.addAction("There is no other machine yet").setEnabled(False)
+
+
+def _effect(state: BoardState, run: Run, node: str) -> tuple[str, str]:
+    assert state.rules is not None
+    try:
+        after = state.rules.outlook(state.rules.give(state.placement, node, run))[node]
+    except ShardboardError as error:
+        return f"not possible: {error.cause}", str(error)
+    return board_words.room_line(after)[0], ""
+
+
+def _plain(name: str) -> str:
+    return name.replace("&", "&&")

@@ -1,0 +1,98 @@
+"""A message as a column of block widgets: what did not change is not touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from app.ui.chat.blocks import Block, BlockKind
+from app.ui.chat.code_block import CodeBlock
+from app.ui.chat.rich import RichView, TableView
+from app.ui.theme import SPACE
+from app.ui.widgets import Line
+
+
+class QuoteView(QFrame):
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "quote")
+        self.rich = RichView("Quotation in the answer", quote=True)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(SPACE.m, 2, 0, 0)
+        layout.addWidget(self.rich)
+
+
+def _make(kind: BlockKind) -> QWidget:
+    match kind:
+        case BlockKind.CODE:
+            return CodeBlock()
+        case BlockKind.TABLE:
+            return TableView()
+        case BlockKind.QUOTE:
+            return QuoteView()
+        case BlockKind.RULE:
+            return Line()
+        case BlockKind.PROSE:
+            return RichView("Text of the answer")
+
+
+def _fill(widget: QWidget, block: Block) -> None:
+    if isinstance(widget, CodeBlock):
+        widget.show_code(block.text, block.language)
+    elif isinstance(widget, QuoteView):
+        widget.rich.show_html(block.html)
+    elif isinstance(widget, RichView):
+        widget.show_html(block.html)
+
+
+class MarkdownView(QWidget):
+    """Shows blocks. Only block widgets whose block changed are filled again."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._blocks: list[Block] = []
+        self._widgets: list[QWidget] = []
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(SPACE.s)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return tuple(self._blocks)
+
+    def widgets(self) -> Iterator[QWidget]:
+        return iter(self._widgets)
+
+    def show_blocks(self, start: int, blocks: Sequence[Block]) -> None:
+        """From block number `start` on, the message consists of `blocks`."""
+        for number, block in enumerate(blocks, start):
+            if number < len(self._blocks):
+                if self._blocks[number] != block:
+                    self._change(number, block)
+            else:
+                self._append(block)
+        while len(self._blocks) > start + len(blocks):
+            self._blocks.pop()
+            self._drop(self._widgets.pop())
+
+    def _append(self, block: Block) -> None:
+        widget = _make(block.kind)
+        self._blocks.append(block)
+        self._widgets.append(widget)
+        self._layout.addWidget(widget)
+        _fill(widget, block)
+
+    def _change(self, number: int, block: Block) -> None:
+        if self._blocks[number].kind is not block.kind:
+            self._drop(self._widgets[number])
+            self._widgets[number] = _make(block.kind)
+            self._layout.insertWidget(number, self._widgets[number])
+        self._blocks[number] = block
+        _fill(self._widgets[number], block)
+
+    def _drop(self, widget: QWidget) -> None:
+        self._layout.removeWidget(widget)
+        widget.hide()
+        widget.deleteLater()

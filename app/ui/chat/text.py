@@ -1,0 +1,161 @@
+"""Words and figures of the chat, without Qt: footers, meters, reasons, and how long text is made safe to lay out.
+
+Everything here is a pure function. A figure that was not measured is left out, never shown as zero.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from app.core.errors import ShardboardError
+from app.core.snapshot import DeploymentState, DeploymentView
+from shardd.model.errors import ModelError
+
+RENDER_LIMIT_BYTES = 64 * 1024
+RUN_LIMIT = 2000  # characters without a break that Qt still lays out quickly
+
+_LONG_RUN = re.compile(rf"\S{{{RUN_LIMIT + 1},}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was measured of one answer. None means not measured."""
+
+    tokens_per_s: float | None = None
+    first_token_ms: float | None = None
+    completion_tokens: int | None = None
+    prompt_tokens: int | None = None
+    stages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error in words: what is wrong, and what can be done about it."""
+
+    cause: str
+    remedy: str = ""
+
+
+def count(number: int) -> str:
+    return f"{number:,}"
+
+
+def plural(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def duration(ms: float) -> str:
+    return f"{ms:,.0f} ms" if ms < 9999.5 else f"{ms / 1000:,.1f} s"
+
+
+def figures_line(figures: Figures) -> str:
+    """ "21.3 tok/s · first token 412 ms · 186 tokens · 3 stages"; whatever was not measured is missing."""
+    parts: list[str] = []
+    if figures.tokens_per_s is not None:
+        parts.append(f"{figures.tokens_per_s:,.1f} tok/s")
+    if figures.first_token_ms is not None:
+        parts.append(f"first token {duration(figures.first_token_ms)}")
+    if figures.completion_tokens is not None:
+        parts.append(plural(figures.completion_tokens, "token"))
+    if figures.stages:
+        parts.append(plural(figures.stages, "stage"))
+    return " · ".join(parts)
+
+
+def prefill_line(done: int, total: int) -> str:
+    if total <= 0:
+        return "Reading the prompt…"
+    return f"Reading the prompt: {count(min(done, total))} of {plural(total, 'token')}"
+
+
+def context_line(used: int | None, limit: int) -> str:
+    """The meter's text; "" hides it. `limit` is 0 while nothing is deployed."""
+    if used is None:
+        return f"{count(limit)} tokens of context" if limit else ""
+    return f"{count(used)} / {plural(limit, 'token')}" if limit else plural(used, "token")
+
+
+def context_nearly_full(used: int | None, limit: int) -> bool:
+    return used is not None and limit > 0 and used >= limit * 0.9
+
+
+def deployment_obstacle(deployment: DeploymentView) -> str:
+    """Why no answer can be asked for; "" when one can."""
+    match deployment.state:
+        case DeploymentState.READY:
+            return ""
+        case DeploymentState.NONE:
+            return "Deploy a model first."
+        case DeploymentState.DEPLOYING:
+            return "The model is being deployed."
+        case DeploymentState.FAILED:
+            return f"The deployment failed. {deployment.text}".strip()
+
+
+def send_obstacle(deployment: DeploymentView, writing: bool, draft: str) -> str:
+    """Why Send is disabled; "" when it is not."""
+    if writing:
+        return "An answer is being written."
+    return deployment_obstacle(deployment) or ("" if draft.strip() else "Write a message first.")
+
+
+def stop_obstacle(writing: bool) -> str:
+    return "" if writing else "No answer is being written."
+
+
+def problem_of(error: BaseException) -> Problem:
+    """An exception in words. Cause and remedy where it has them."""
+    if isinstance(error, (ShardboardError, ModelError)):
+        return Problem(error.cause, error.remedy)
+    words = str(error).strip()
+    name = type(error).__name__
+    cause = f"The answer could not be made: {(words or name).rstrip('.')}."
+    return Problem(cause, "The activity log may say more.")
+
+
+def break_runs(text: str, separator: str = "\u200b") -> str:
+    """Puts a break into every run of more than 2,000 characters: Qt takes seconds to lay such a run out."""
+    if len(text) <= RUN_LIMIT:
+        return text
+
+    def cut(match: re.Match[str]) -> str:
+        run = match.group()
+        return separator.join(run[at : at + RUN_LIMIT] for at in range(0, len(run), RUN_LIMIT))
+
+    return _LONG_RUN.sub(cut, text)
+
+
+def break_lines(text: str) -> str:
+    """As break_runs for text that is not wrapped: no line is longer than 2,000 characters."""
+    if len(text) <= RUN_LIMIT:
+        return text
+    return "\n".join(
+        "\n".join(line[at : at + RUN_LIMIT] for at in range(0, len(line), RUN_LIMIT)) or "" for line in text.split("\n")
+    )
+
+
+def cap(text: str, limit: int = RENDER_LIMIT_BYTES) -> tuple[str, bool]:
+    """The part of a message that is rendered, cut at a line where there is one, and whether anything was cut."""
+    if len(text) * 4 <= limit:
+        return text, False
+    data = text.encode("utf-8", "replace")
+    if len(data) <= limit:
+        return text, False
+    head = data[:limit].decode("utf-8", "ignore")
+    line = head.rfind("\n")
+    return (head[: line + 1] if line > limit // 2 else head), True
+
+
+def size(byte_count: int) -> str:
+    return f"{byte_count / 1024:,.0f} KiB" if byte_count < 1024 * 1024 else f"{byte_count / 1024 / 1024:,.1f} MiB"
+
+
+def title_of(first_message: str, limit: int = 48) -> str:
+    """A conversation's title from its first message: one line, cut at a word."""
+    line = " ".join(first_message.split())
+    if len(line) <= limit:
+        return line
+    head = line[: limit - 1]
+    space = head.rfind(" ")
+    return (head[:space] if space > limit // 2 else head).rstrip(" ,.;:") + "…"

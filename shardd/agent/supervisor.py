@@ -1,0 +1,284 @@
+"""The stages of one machine: starting, joining, watching and ending their processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+
+from shardd.agent.child import StageProcess
+from shardd.agent.diagnosis import diagnose
+from shardd.host import MemoryReader, format_bytes
+from shardd.identity import Identity
+from shardd.rpc import agent_pb2
+from shardd.stage.orders import Connect, Connected, Failed, Grant, Loading, Reading, Ready, Report, Start
+from shardd.store import ShardManifest, Store
+
+CONNECT_S = 20.0
+MAX_STAGES = 8
+PROCESS_OVERHEAD_BYTES = 150 * 1000 * 1000
+
+log = logging.getLogger(__name__)
+
+
+class StageError(Exception):
+    """A stage cannot be loaded, joined or found. The message is a sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageRequest:
+    """What a controller asks to be loaded."""
+
+    epoch: int
+    shard_id: str
+    stage_index: int
+    stage_count: int
+    context_tokens: int
+    prefill_chunk_tokens: int
+    peer_certificates: tuple[bytes, ...]
+    inbound_token: bytes
+    layer_delay_ms: float
+    deployed_by: str  # the controller's fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """One stage as it stands."""
+
+    stage_id: str
+    request: StageRequest
+    manifest: ShardManifest
+    state: agent_pb2.StageState
+    cause: str = ""
+    lane_port: int = 0
+    reading: Reading | None = None
+    done_bytes: int = 0
+    total_bytes: int = 0
+
+
+@dataclass(slots=True)
+class _Running:
+    """A stage's changing parts."""
+
+    record: StageRecord
+    process: StageProcess
+    changed: asyncio.Event  # set at the next change, and replaced
+    told: str | None = None
+    connected: asyncio.Future[None] | None = None
+    stopping: bool = False
+
+
+class Supervisor:
+    """on_event(record, sentence) is called whenever a stage's state changes."""
+
+    def __init__(
+        self,
+        store: Store,
+        identity: Identity,
+        host: str,
+        memory_limit: int | None,
+        on_event: Callable[[StageRecord, str], None],
+    ) -> None:
+        self._store = store
+        self._identity = identity
+        self._host = host
+        self._memory_limit = memory_limit
+        self._memory = MemoryReader()
+        self._on_event = on_event
+        self._stages: dict[str, _Running] = {}
+
+    def records(self) -> tuple[StageRecord, ...]:
+        return tuple(running.record for running in self._stages.values())
+
+    def uses_shard(self, shard_id: str) -> bool:
+        return any(record.request.shard_id == shard_id for record in self.records())
+
+    def process_id(self, stage_id: str) -> int | None:
+        running = self._stages.get(stage_id)
+        return running.process.pid if running else None
+
+    def shard_available(self, available: int) -> int:
+        """Bytes that new shards may take, of so many that are available."""
+        if self._memory_limit is None:
+            return available
+        used = sum(r.reading.weights_bytes + r.reading.kv_bytes for r in self.records() if r.reading)
+        return max(0, min(available, self._memory_limit - used))
+
+    async def load(self, request: StageRequest) -> AsyncIterator[StageRecord]:
+        """Starts a stage; yields its record as it loads, the last one READY or FAILED. Raises StageError."""
+        manifest = next((shard for shard in self._store.shards() if shard.shard_id == request.shard_id), None)
+        if manifest is None:
+            raise StageError("The shard is not on this machine. Deploy again, so that it is sent.")
+        self._check_owner(request)
+        self._check_memory(manifest)
+        stage_id = secrets.token_hex(8)
+        record = StageRecord(stage_id, request, manifest, agent_pb2.STAGE_STATE_LOADING)
+        self._stages[stage_id] = self._new(record)
+        async for each in self._bring_up(stage_id):
+            yield each
+
+    async def restart(self, stage_id: str, inbound_token: bytes) -> AsyncIterator[StageRecord]:
+        """Ends the stage's process, if it still runs, and loads the same range in a new one."""
+        running = self._get(stage_id)
+        running.stopping = True
+        await running.process.stop()
+        request = replace(running.record.request, inbound_token=inbound_token)
+        fresh = StageRecord(stage_id, request, running.record.manifest, agent_pb2.STAGE_STATE_LOADING)
+        self._stages[stage_id] = self._new(fresh)
+        async for each in self._bring_up(stage_id):
+            yield each
+
+    async def connect(self, stage_id: str, order: Connect) -> None:
+        """Joins the stage to the next one. Raises StageError when the lane does not stand in time."""
+        running = self._get(stage_id)
+        running.connected = asyncio.get_running_loop().create_future()
+        await running.process.tell(order)
+        try:
+            await asyncio.wait_for(running.connected, CONNECT_S)
+        except TimeoutError:
+            raise StageError("The lane to the next stage did not come up in time.") from None
+
+    async def grant(self, stage_id: str, certificate_pem: bytes) -> tuple[int, bytes]:
+        """The lane port, and a one-time token for the controller with this certificate."""
+        running = self._get(stage_id)
+        if running.record.state != agent_pb2.STAGE_STATE_READY:
+            raise StageError(f"The stage is not ready. {running.record.cause}".strip())
+        token = secrets.token_bytes(32)
+        await running.process.tell(Grant(token.hex(), certificate_pem.decode()))
+        return running.record.lane_port, token
+
+    async def unload(self, stage_id: str) -> int:
+        """Ends the stage; answers the bytes of weights that it held."""
+        running = self._get(stage_id)
+        running.stopping = True
+        await running.process.stop()
+        self._stages.pop(stage_id, None)
+        self._on_event(replace(running.record, state=agent_pb2.STAGE_STATE_UNLOADED), "The stage was unloaded.")
+        return running.record.reading.weights_bytes if running.record.reading else 0
+
+    async def close(self) -> None:
+        running = list(self._stages.values())
+        for each in running:
+            each.stopping = True
+        await asyncio.gather(*(each.process.stop() for each in running))
+        self._stages.clear()
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _get(self, stage_id: str) -> _Running:
+        running = self._stages.get(stage_id)
+        if running is None:
+            raise StageError("There is no such stage on this machine any more. Deploy again.")
+        return running
+
+    def _check_owner(self, request: StageRequest) -> None:
+        if len(self._stages) >= MAX_STAGES:
+            raise StageError(f"This machine runs {MAX_STAGES} stages already. Undeploy one first.")
+        others = {r.request.deployed_by for r in self.records()} - {request.deployed_by}
+        if others:
+            raise StageError("Another controller has a model deployed on this machine. Undeploy it there first.")
+
+    def _check_memory(self, manifest: ShardManifest) -> None:
+        needed = sum(unit.bytes for unit in manifest.units) + PROCESS_OVERHEAD_BYTES
+        available = self.shard_available(self._memory.read().available)
+        if needed > available:
+            raise StageError(
+                f"Layers {manifest.first} to {manifest.last} need {format_bytes(needed)} and "
+                f"{format_bytes(available)} are free. Give this machine fewer layers, or close other programs on it."
+            )
+
+    def _new(self, record: StageRecord) -> _Running:
+        stage_id = record.stage_id
+        process = StageProcess(
+            lambda report: self._heard(stage_id, process, report),
+            lambda code, lines: self._ended(stage_id, process, code, lines),
+        )
+        return _Running(record, process, asyncio.Event())
+
+    async def _bring_up(self, stage_id: str) -> AsyncIterator[StageRecord]:
+        """Starts the process and yields the record at every change until it is READY or FAILED."""
+        running = self._stages[stage_id]
+        try:
+            await running.process.start(self._start_order(running.record))
+            while True:
+                changed, shown = running.changed, running.record
+                yield shown
+                if shown.state != agent_pb2.STAGE_STATE_LOADING:
+                    return
+                await changed.wait()
+        finally:
+            if running.record.state == agent_pb2.STAGE_STATE_LOADING:  # the caller gave up
+                running.stopping = True
+                self._stages.pop(stage_id, None)
+                await running.process.stop()
+
+    def _start_order(self, record: StageRecord) -> Start:
+        def path(digest: str) -> str:
+            found = self._store.path(digest)
+            if found is None:
+                raise StageError("A part of the shard is missing on this machine. Deploy again, so that it is sent.")
+            return str(found)
+
+        request, manifest = record.request, record.manifest
+        return Start(
+            epoch=request.epoch,
+            stage_index=request.stage_index,
+            stage_count=request.stage_count,
+            first=manifest.first,
+            last=manifest.last,
+            blueprint=path(manifest.blueprint),
+            units=[path(unit.digest) for unit in manifest.units],
+            host=self._host,
+            certificate_pem=self._identity.certificate_pem.decode(),
+            key_pem=self._identity.key_pem.decode(),
+            trusted_pems=[pem.decode() for pem in request.peer_certificates],
+            inbound_token=request.inbound_token.hex(),
+            context_tokens=request.context_tokens,
+            prefill_chunk_tokens=request.prefill_chunk_tokens,
+            layer_delay_ms=request.layer_delay_ms,
+        )
+
+    def _heard(self, stage_id: str, process: StageProcess, report: Report) -> None:
+        running = self._stages.get(stage_id)
+        if running is None or running.process is not process:
+            return
+        match report:
+            case Loading():
+                self._update(
+                    running, replace(running.record, done_bytes=report.done_bytes, total_bytes=report.total_bytes)
+                )
+            case Ready():
+                ready = replace(running.record, state=agent_pb2.STAGE_STATE_READY, lane_port=report.lane_port)
+                self._update(running, ready, f"Layers {ready.manifest.first} to {ready.manifest.last} are loaded.")
+            case Reading():
+                running.record = replace(running.record, reading=report)
+            case Connected():
+                if running.connected and not running.connected.done():
+                    running.connected.set_result(None)
+            case Failed(fatal=True):
+                running.told = report.cause
+            case Failed():
+                if running.connected and not running.connected.done():
+                    running.connected.set_exception(StageError(report.cause))
+                elif not running.stopping:
+                    self._on_event(running.record, report.cause)
+
+    def _ended(self, stage_id: str, process: StageProcess, code: int, lines: list[str]) -> None:
+        running = self._stages.get(stage_id)
+        if running is None or running.process is not process or running.stopping:
+            return
+        cause = diagnose(code, running.told, lines)
+        log.warning("stage %s ended: %s", stage_id, cause)
+        if running.connected and not running.connected.done():
+            running.connected.set_exception(StageError(cause))
+        failed = replace(running.record, state=agent_pb2.STAGE_STATE_FAILED, cause=cause, reading=None, lane_port=0)
+        self._update(running, failed, cause)
+
+    def _update(self, running: _Running, record: StageRecord, sentence: str = "") -> None:
+        running.record = record
+        running.changed.set()
+        running.changed = asyncio.Event()
+        if sentence:
+            self._on_event(record, sentence)

@@ -1,0 +1,30 @@
+"""This machine: its facts, its readings, its folders, and how sizes are written."""
+
+from shardd.host.errors import HostError, SentenceError, SizeError
+from shardd.host.facts import HostFacts, describe_host
+from shardd.host.load import LoadReader, rss_of
+from shardd.host.memory import MemoryReader, MemoryReading
+from shardd.host.network import addresses
+from shardd.host.paths import atomic_write, data_directory, disk_free, locked, private_directory, read_file
+from shardd.host.sizes import format_bytes, parse_size
+
+__all__ = [
+    "HostError",
+    "HostFacts",
+    "LoadReader",
+    "MemoryReader",
+    "MemoryReading",
+    "SentenceError",
+    "SizeError",
+    "addresses",
+    "atomic_write",
+    "data_directory",
+    "describe_host",
+    "disk_free",
+    "format_bytes",
+    "locked",
+    "parse_size",
+    "private_directory",
+    "read_file",
+    "rss_of",
+]

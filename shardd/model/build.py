@@ -1,0 +1,105 @@
+"""Building a whole mlx-lm model from its configuration and a table of arrays, lazily."""
+
+import importlib
+import json
+import pkgutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from shardd.model.errors import CheckpointError, ModelError, UnsupportedModel
+from shardd.model.headers import FETCH_AGAIN
+from shardd.model.light import contained_imports
+
+LAYER_LIMIT = 1024
+LAYER_KEYS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
+
+
+def build_model(config: Mapping[str, Any], weights: Mapping[str, mx.array]) -> Any:
+    """The mlx-lm model of `config` over `weights` (raw tensors by checkpoint name), evaluating nothing.
+
+    It is mlx-lm's own `load_model`: quantisation and `sanitize` as there, so `weights` must hold every tensor of
+    the checkpoint, real or ghost.
+
+    Raises:
+        UnsupportedModel: mlx-lm has no such model, or cannot make it from this configuration.
+        CheckpointError: the weights are not those that the configuration asks for.
+    """
+    _check_layers(config)
+    with contained_imports():
+        utils: Any = importlib.import_module("mlx_lm.utils")
+        model_class, arguments_class = _classes(utils, dict(config))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps(config))
+        fed = _fed_class(model_class, weights)
+        try:
+            model, _ = utils.load_model(
+                Path(folder), lazy=True, strict=False, get_model_classes=lambda config: (fed, arguments_class)
+            )
+        except ModelError:
+            raise
+        except Exception as error:  # whatever a model file does with a configuration it did not expect
+            raise UnsupportedModel(
+                f"mlx-lm cannot build this {config['model_type']} model: {_words(error)}.",
+                "Choose another version of the model.",
+            ) from error
+    model.__class__ = model_class
+    mx.eval(mx.random.state[0])  # each layer's initial values split the key: do not leave that chain behind
+    return model
+
+
+def _fed_class(model_class: type, weights: Mapping[str, mx.array]) -> type:
+    """`model_class`, fed with `weights` where mlx-lm hands over what it read from files (here: nothing)."""
+
+    def sanitize(self: Any, read: dict[str, mx.array]) -> dict[str, mx.array]:
+        everything = {**read, **weights}
+        own: Any = getattr(model_class, "sanitize", None)
+        return own(self, everything) if own else everything
+
+    def load_weights(self: Any, arrays: list[tuple[str, mx.array]], strict: bool = True) -> Any:
+        try:
+            # Always strictly: names and shapes have to be exactly those of the model.
+            return nn.Module.load_weights(self, arrays, strict=True)
+        except ValueError as error:
+            raise CheckpointError(f"The weights do not fit config.json: {_words(error)}.", FETCH_AGAIN) from error
+
+    return type(model_class.__name__, (model_class,), {"sanitize": sanitize, "load_weights": load_weights})
+
+
+def _classes(utils: Any, config: dict[str, Any]) -> tuple[type, type]:
+    models: Any = importlib.import_module("mlx_lm.models")
+    known = {module.name for module in pkgutil.iter_modules(models.__path__)}
+    name = config["model_type"]
+    if utils.MODEL_REMAPPING.get(name, name) not in known:  # before anything is imported by that name
+        raise _unknown(config)
+    try:
+        model_class, arguments_class = utils._get_classes(config)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise _unknown(config) from error
+    return model_class, arguments_class
+
+
+def _unknown(config: Mapping[str, Any]) -> UnsupportedModel:
+    own_code = " Its folder brings program code for that, which Shardboard never runs." if "auto_map" in config else ""
+    return UnsupportedModel(
+        f"mlx-lm has no {str(config['model_type'])[:60]!r} models.{own_code}", "Choose a model of another kind."
+    )
+
+
+def _check_layers(config: Mapping[str, Any]) -> None:
+    """A configuration may come from the net: it must not make us build for ever."""
+    for table in (config, config.get("text_config") or {}):
+        for key in LAYER_KEYS:
+            count = table.get(key)
+            if isinstance(count, int) and not 0 < count <= LAYER_LIMIT:
+                raise UnsupportedModel(f"A model of {count} layers is beyond what Shardboard builds ({LAYER_LIMIT}).")
+
+
+def _words(error: Exception) -> str:
+    """The first line or two of an error, without a full stop."""
+    text = " ".join(str(error).split())[:200].rstrip(" .")
+    return f"{type(error).__name__}, {text}" if text else type(error).__name__

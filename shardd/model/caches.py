@@ -1,0 +1,163 @@
+"""One sequence's caches on a stage.
+
+Model files index one list of caches for the whole model, and read masks and offsets from entries of layers that
+are elsewhere. So a stage hands them a list of full length in which
+
+    own    entries of the stage's layers are real;
+    alias  a foreign entry is a local one of the same kind: it has seen the same tokens;
+    clock  a foreign entry without a local one of its kind counts tokens in rows of width one.
+"""
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import mlx.core as mx
+
+from shardd.model.flow import Flow
+from shardd.model.leaves import flatten
+from shardd.model.trace import BATCH, Trace, new_cache
+
+
+@dataclass(frozen=True)
+class CacheCost:
+    """What one layer's cache takes for one sequence.
+
+    Attributes:
+        per_token: bytes for each token.
+        limit: tokens after which it grows no more (a sliding window), if any.
+        fixed: bytes it takes however many tokens there are.
+    """
+
+    per_token: int = 0
+    limit: int | None = None
+    fixed: int = 0
+
+
+@dataclass(frozen=True)
+class StageCache:
+    """The caches of one sequence (or one batch) on one stage.
+
+    Attributes:
+        entries: the list that the model is given.
+        own: the stage's own entries, each once.
+        clocks: entries that only count tokens.
+    """
+
+    entries: list[Any]
+    own: tuple[Any, ...]
+    clocks: tuple[Any, ...]
+
+    def arrays(self) -> list[mx.array]:
+        return [leaf for entry in (*self.own, *self.clocks) for leaf in _state(entry)]
+
+    def trim(self, tokens: int) -> bool:
+        """Forget the last `tokens` tokens; False, and nothing done, where an entry cannot."""
+        everything = (*self.own, *self.clocks)
+        if not all(entry.is_trimmable() for entry in everything):
+            return False
+        for entry in everything:
+            entry.trim(tokens)
+        return True
+
+
+class CacheLayout:
+    """Which entry of the model's cache list is what on the stage of layers `first` to `last`."""
+
+    def __init__(self, model: Any, flow: Flow, first: int, last: int) -> None:
+        self._model = model
+        self._model_entries = new_cache(model)
+        handed = frozenset[int]().union(*flow.handed)
+        own = frozenset[int]().union(*flow.handed[first : last + 1])
+        # An entry that no layer is given (a state of the embedding) is the head's; elsewhere it is made anew.
+        rest = frozenset(range(len(self._model_entries))) - handed
+        self._own = sorted(own | rest if first == 0 else own)
+        self._blank = sorted(rest) if first else []
+        home: dict[Any, int] = {}
+        for number in (*self._own, *sorted(handed - own)):
+            home.setdefault(_kind(self._model_entries[number]), number)
+        self._clocks = [number for number in home.values() if number not in own and number in handed]
+        self._alias = [
+            home[_kind(entry)] if number in handed - own else number
+            for number, entry in enumerate(self._model_entries)
+        ]
+
+    @property
+    def ticks(self) -> bool:
+        """Whether `tick` does anything."""
+        return bool(self._clocks or self._blank)
+
+    def make(self) -> StageCache:
+        """An empty cache."""
+        entries = new_cache(self._model)
+        return StageCache(
+            entries=[entries[number] for number in self._alias],
+            own=tuple(entries[number] for number in self._own),
+            clocks=tuple(entries[number] for number in self._clocks),
+        )
+
+    def tick(self, cache: StageCache, batch: int, tokens: int) -> None:
+        """Bring the foreign entries to the end of the step that the own ones have just done."""
+        for number in self._blank:
+            cache.entries[number] = copy.deepcopy(self._model_entries[number])
+        for clock in cache.clocks:
+            for part in _parts(clock):
+                if hasattr(part, "update_and_fetch"):
+                    row = mx.zeros((batch, 1, tokens, 1))
+                    part.update_and_fetch(row, row)
+                    mx.eval(part.keys, part.values)  # nothing else ever asks for them
+
+
+def cache_costs(traced: Trace, flow: Flow) -> tuple[CacheCost, ...]:
+    """What each layer's cache takes; an entry that several layers share counts for the first."""
+    seen: set[int] = set()
+    costs: list[CacheCost] = []
+    for handed in flow.handed:
+        parts = [part for number in sorted(handed - seen) for part in _parts(traced.cache[number])]
+        seen |= handed
+        costs.append(_sum(_cost(part) for part in parts))
+    return tuple(costs)
+
+
+def _cost(part: Any) -> CacheCost:
+    keys: Any = getattr(part, "keys", None)
+    values: Any = getattr(part, "values", None)
+    if isinstance(keys, mx.array) and isinstance(values, mx.array):
+        rows = keys.shape[-2]
+        limit: int | None = getattr(part, "max_size", None) or getattr(part, "chunk_size", None)
+        return CacheCost(per_token=(keys.nbytes + values.nbytes) // (BATCH * rows), limit=limit)
+    return CacheCost(fixed=sum(prod(leaf.shape[1:]) * leaf.itemsize for leaf in _own_state(part) if leaf.ndim))
+
+
+def _sum(costs: Iterable[CacheCost]) -> CacheCost:
+    total = CacheCost()
+    for cost in costs:
+        # Of several limits the later one: the layer grows until then.
+        growing = [one for one in (total, cost) if one.per_token]
+        limits = [one.limit for one in growing]
+        limit = None if None in limits else max((n for n in limits if n is not None), default=None)
+        total = CacheCost(total.per_token + cost.per_token, limit, total.fixed + cost.fixed)
+    return total
+
+
+def _kind(entry: Any) -> Any:
+    """What two entries must have in common to stand for each other: class and settings."""
+    if hasattr(entry, "caches"):
+        return type(entry), tuple(_kind(part) for part in entry.caches)
+    settings = {name: value for name, value in vars(entry).items() if isinstance(value, int | str)}
+    return type(entry), tuple(sorted(settings.items()))
+
+
+def _parts(entry: Any) -> tuple[Any, ...]:
+    """The simple caches in an entry."""
+    return tuple(getattr(entry, "caches", (entry,)))
+
+
+def _state(entry: Any) -> list[mx.array]:
+    return [leaf for part in _parts(entry) for leaf in _own_state(part)]
+
+
+def _own_state(part: Any) -> list[mx.array]:
+    return list(flatten(dict(vars(part))).values())

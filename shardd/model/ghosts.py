@@ -1,0 +1,52 @@
+"""Ghosts: arrays with a form and no memory, in the place of weights that are elsewhere.
+
+A ghost is one NaN seen through a broadcast. It costs nothing, and it is a tripwire: whatever is computed from it
+is NaN, so a mistake about which weights a stage needs shows at once and never as plausible text.
+"""
+
+from collections.abc import Mapping
+
+import mlx.core as mx
+
+DTYPES = {
+    "BOOL": "bool_", "U8": "uint8", "I8": "int8", "F8_E4M3": "uint8", "F8_E8M0": "uint8", "U16": "uint16",
+    "I16": "int16", "F16": "float16", "BF16": "bfloat16", "U32": "uint32", "I32": "int32", "F32": "float32",
+    "U64": "uint64", "I64": "int64", "C64": "complex64",
+}  # fmt: skip
+"""The MLX dtype that `mx.load` gives a tensor of each safetensors dtype."""
+
+Forms = Mapping[str, tuple[str, tuple[int, ...]]]
+"""Tensor name to safetensors dtype and shape."""
+
+
+class Ghosts:
+    """Makes ghosts. All of one dtype share one evaluated `seed`, so a graph shows what is a ghost.
+
+    Like every unevaluated array, a ghost can be evaluated only in the thread that made it.
+    """
+
+    def __init__(self) -> None:
+        self._seeds: dict[mx.Dtype, mx.array] = {}
+
+    @property
+    def seeds(self) -> list[mx.array]:
+        return list(self._seeds.values())
+
+    def make(self, dtype: mx.Dtype, shape: tuple[int, ...]) -> mx.array:
+        if dtype not in self._seeds:
+            self._seeds[dtype] = _poison(dtype)
+        return mx.broadcast_to(self._seeds[dtype], shape)
+
+    def of(self, forms: Forms) -> dict[str, mx.array]:
+        """A ghost for each tensor of `forms`."""
+        return {name: self.make(getattr(mx, DTYPES[dtype]), shape) for name, (dtype, shape) in forms.items()}
+
+
+def _poison(dtype: mx.Dtype) -> mx.array:
+    if mx.issubdtype(dtype, mx.inexact):
+        seed = mx.array(float("nan")).astype(dtype)
+    else:
+        # 0xFF is NaN in the 8-bit formats of scales. Other integers may become indices: those stay in range.
+        seed = mx.array(255 if dtype == mx.uint8 else 0, dtype)
+    mx.eval(seed)
+    return seed

@@ -1,0 +1,215 @@
+"""A stage: a range of layers that is loaded and computes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from shardd.model.blueprint import read_blueprint
+from shardd.model.build import build_model
+from shardd.model.caches import CacheLayout, StageCache
+from shardd.model.errors import CheckpointError, ModelError, UnsupportedModel
+from shardd.model.ghosts import Forms, Ghosts
+from shardd.model.headers import TensorInfo, read_header
+from shardd.model.holes import Slice
+from shardd.model.leaves import Form, flatten
+from shardd.model.plan import Plan, make_plan, stage_phases
+
+PayloadSpec = Form
+"""The form of one array that crosses a cut; "B" and "L" stand for batch and token count."""
+
+Progress = Callable[[int, int], None]
+
+
+class Stage:
+    """Layers `first` to `last` (inclusive), with the embedding on the head, norm and LM head on the tail.
+
+    Everything here happens in the thread that loaded it. Sequences differ by their caches only.
+
+    Attributes:
+        first, last, layer_count: which layers, of how many.
+        is_head, is_tail: whether it has the first layer, the last.
+        vocab_size: size V of the logits; token ids must be below it (MLX does not check).
+        weights_bytes: bytes of the weights it holds.
+        payload_in: what `forward` is given; empty on the head.
+        payload_out: what it returns; empty on the tail.
+    """
+
+    def __init__(self, model: Any, plan: Plan, first: int, last: int, weights_bytes: int) -> None:
+        self.first, self.last, self.layer_count = first, last, plan.flow.layer_count
+        self.is_head, self.is_tail = first == 0, last == self.layer_count - 1
+        self.vocab_size = int(plan.flow.logits.shape[-1])
+        self.weights_bytes = weights_bytes
+        self._layout = CacheLayout(model, plan.flow, first, last)
+        self._slice = Slice(model, plan.flow, first, last)
+        self.payload_in = tuple(crossing.form for crossing in self._slice.received)
+        self.payload_out = tuple(crossing.form for crossing in self._slice.sent)
+
+    def make_cache(self) -> StageCache:
+        """An empty cache for one sequence."""
+        return self._layout.make()
+
+    def forward(self, inputs: mx.array | Sequence[mx.array], cache: StageCache) -> list[mx.array]:
+        """One pass over L new tokens; `cache` moves on by L.
+
+        Args:
+            inputs: on the head token ids (B, L), int32; else the arrays of `payload_in`, evaluated.
+            cache: the sequence's cache.
+
+        Returns:
+            The arrays of `payload_out`, or on the tail [logits (B, L, V)]. Nothing is evaluated: evaluate what is
+            needed, in prefill on the tail only `cache_arrays`.
+        """
+        outputs = self._slice(inputs, cache.entries)
+        if self._layout.ticks:
+            self._layout.tick(cache, *self._slice.sizes(inputs))
+        return outputs
+
+    def cache_arrays(self, cache: StageCache) -> list[mx.array]:
+        """What to evaluate after a prefill chunk."""
+        return cache.arrays()
+
+    def cache_bytes(self, cache: StageCache) -> int:
+        """Bytes that the cache takes now (buffers grow in steps of 256 tokens)."""
+        return sum(array.nbytes for array in cache.arrays())
+
+    def trim(self, cache: StageCache, tokens: int) -> bool:
+        """Forget the last `tokens` tokens. False, and nothing done, where the cache cannot."""
+        return cache.trim(tokens)
+
+    def prove(self) -> None:
+        """Compute two tokens, then one, on known input, a layer at a time; also warms up.
+
+        Raises:
+            ModelError: a result is not a number, or this machine cannot compute a layer.
+        """
+        cache = self.make_cache()
+        layer = self.first
+
+        def watch(number: int, returned: Any) -> None:
+            nonlocal layer
+            _check_numbers(list(flatten(returned).values()), f"Layer {number}")
+            layer = number + 1
+
+        try:
+            with self._slice.watched(watch):
+                for tokens in (2, 1):
+                    outputs = self.forward(self._known_input(tokens), cache)
+                    _check_numbers([*outputs, *cache.arrays()], f"The stage of layers {self.first} to {self.last}")
+        except ModelError:
+            raise
+        except Exception as error:  # whatever MLX cannot do on this machine
+            words = " ".join(str(error).split())[:200]
+            raise ModelError(
+                f"This machine cannot compute layer {min(layer, self.last)}: {words}.", "Place it on another machine."
+            ) from error
+
+    def _known_input(self, tokens: int) -> mx.array | list[mx.array]:
+        if self.is_head:
+            return mx.zeros((1, tokens), mx.int32)
+        arrays = [_ramp(spec, tokens) for spec in self.payload_in]
+        mx.eval(arrays)
+        return arrays
+
+
+def load_stage(
+    blueprint: bytes, unit_files: Sequence[Path], first: int, last: int, progress: Progress | None = None
+) -> Stage:
+    """Load layers `first` to `last` (inclusive) from units, a layer at a time, and prove that they compute.
+
+    Args:
+        blueprint: as `Inventory.blueprint` made it.
+        unit_files: safetensors files that hold at least the units which the range needs.
+        first, last: the range.
+        progress: called with bytes loaded and bytes in all.
+
+    Raises:
+        CheckpointError: a unit is missing, malformed or of another model.
+        UnsupportedModel: the model is unknown here, or may not be cut there.
+        ModelError: the loaded layers compute what is not a number.
+    """
+    model_facts = read_blueprint(blueprint)
+    files = _read_units(unit_files, model_facts.forms)
+    plan = make_plan(model_facts.config, model_facts.forms)
+    _check_range(plan, first, last)
+    needed = plan.needed(first, last)
+    if lacking := sorted(needed - files.keys()):
+        raise CheckpointError(
+            f"Layers {first} to {last} lack {len(lacking)} of their tensors, such as {lacking[0]}.",
+            "Send the model to this node again.",
+        )
+    model = build_model(
+        model_facts.config, Ghosts().of(model_facts.forms) | _open({name: files[name] for name in needed})
+    )
+    weights_bytes = _evaluate(model, plan, first, last, progress)
+    stage = Stage(model, plan, first, last, weights_bytes)
+    stage.prove()
+    mx.clear_cache()
+    return stage
+
+
+def _read_units(unit_files: Sequence[Path], forms: Forms) -> dict[str, TensorInfo]:
+    tensors: dict[str, TensorInfo] = {}
+    for file in unit_files:
+        for name, info in read_header(file).items():
+            if forms.get(name) != (info.dtype, info.shape):
+                raise CheckpointError(
+                    f"{file.name} is not a part of this model: it holds {name} as {info.dtype} {list(info.shape)}.",
+                    "Send the model to this node again.",
+                )
+            tensors[name] = info
+    return tensors
+
+
+def _check_range(plan: Plan, first: int, last: int) -> None:
+    if not 0 <= first <= last < plan.flow.layer_count:
+        raise UnsupportedModel(f"The model has layers 0 to {plan.flow.layer_count - 1}, not {first} to {last}.")
+    for cut in (first, last + 1):
+        if reason := plan.flow.forbidden.get(cut):
+            raise UnsupportedModel(f"There can be no cut between layers {cut - 1} and {cut}: {reason}.")
+
+
+def _open(tensors: Mapping[str, TensorInfo]) -> dict[str, mx.array]:
+    """The tensors as lazy arrays."""
+    arrays: dict[str, mx.array] = {}
+    for file in {info.file for info in tensors.values()}:
+        content: Any = mx.load(str(file), format="safetensors")
+        arrays |= {name: array for name, array in content.items() if name in tensors}
+    return arrays
+
+
+def _evaluate(model: Any, plan: Plan, first: int, last: int, progress: Progress | None) -> int:
+    """Read the stage's weights into memory, phase by phase; their bytes."""
+    parameters: dict[str, mx.array] = nn.utils.tree_flatten(model.parameters(), destination={})
+    pending = stage_phases(first, last, plan.flow.layer_count)
+    own = {name: phases & pending for name, phases in plan.parameters.items() if phases & pending}
+    total = sum(parameters[name].nbytes for name in own)
+    done = 0
+    for phase in sorted(pending):
+        batch = [parameters[name] for name, phases in own.items() if min(phases) == phase]
+        # One graph a phase: macOS ends a command that waits more than some seconds for the disk.
+        mx.eval(batch)
+        done += sum(array.nbytes for array in batch)
+        if progress:
+            progress(done, total)
+    return total
+
+
+def _ramp(spec: PayloadSpec, tokens: int) -> mx.array:
+    """Small, varied, known values of a form."""
+    shape = spec.sized(1, tokens)
+    dtype: mx.Dtype = getattr(mx, spec.dtype)
+    if not mx.issubdtype(dtype, mx.floating):
+        return mx.zeros(shape, dtype)
+    return (mx.sin(mx.arange(prod(shape))) * 0.1).reshape(shape).astype(dtype)
+
+
+def _check_numbers(arrays: list[mx.array], who: str) -> None:
+    # Infinities may be meant (masked logits); what comes of a ghost is NaN.
+    checks = [mx.isnan(array).any() for array in arrays if mx.issubdtype(array.dtype, mx.floating)]
+    mx.eval(arrays, checks)
+    if any(check.item() for check in checks):
+        raise ModelError(f"{who} computed values that are not numbers.", "Send the model to this node again.")

@@ -1,0 +1,68 @@
+"""Every call is checked again: the certificate of the connection must still be pinned as a controller's.
+
+TLS alone is not enough, since a connection outlives a revocation and a failing fetcher leaves the old trust in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from shardd.identity import IdentityError, TrustedPeer, TrustedPeers, fingerprint_of
+
+
+def caller_of(context: grpc.aio.ServicerContext[Any, Any], peers: TrustedPeers) -> TrustedPeer | None:
+    """The pinned controller behind a call, or None."""
+    certificates = context.auth_context().get("x509_pem_cert", [])
+    try:
+        peer = peers.get(fingerprint_of(next(iter(certificates), b"")))
+    except IdentityError:
+        return None
+    return peer if peer is not None and peer.role == "controller" else None
+
+
+class Gate(grpc.aio.ServerInterceptor):
+    """Refuses callers that are not pinned, before any servicer runs."""
+
+    def __init__(self, peers: TrustedPeers) -> None:
+        self._peers = peers
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        handler = await continuation(handler_call_details)
+        if handler is None:  # pyright: ignore[reportUnnecessaryComparison]  # an unknown method
+            return handler
+        make = {
+            (False, False): (grpc.unary_unary_rpc_method_handler, handler.unary_unary),
+            (False, True): (grpc.unary_stream_rpc_method_handler, handler.unary_stream),
+            (True, False): (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
+            (True, True): (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
+        }
+        wrap, behavior = make[handler.request_streaming, handler.response_streaming]
+        checked: Any = self._stream(behavior) if handler.response_streaming else self._unary(behavior)
+        return wrap(checked, handler.request_deserializer, handler.response_serializer)
+
+    async def _check(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        if caller_of(context, self._peers) is None:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "This machine is not paired with this controller.")
+
+    def _unary(self, behavior: Any) -> Any:
+        async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            await self._check(context)
+            return await behavior(request, context)
+
+        return call
+
+    def _stream(self, behavior: Any) -> Any:
+        async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            await self._check(context)
+            async for reply in behavior(request, context):
+                yield reply
+
+        return call

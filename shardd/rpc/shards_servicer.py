@@ -1,0 +1,122 @@
+"""What lies on this machine's disk: units arriving, shards listed and deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+
+from shardd.agent.supervisor import Supervisor
+from shardd.rpc import agent_pb2
+from shardd.rpc.agent_pb2_grpc import ShardsServicer
+from shardd.rpc.options import MAX_PUSH_BYTES
+from shardd.store import DiskFull, ManifestError, ShardManifest, Store, StoreError, UnitReference
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+MAX_OFFERED = 2000
+QUIET_S = 30.0  # a push that sends nothing for so long is given up
+
+
+class Shards(ShardsServicer):
+    def __init__(self, store: Store, supervisor: Supervisor) -> None:
+        self._store = store
+        self._supervisor = supervisor
+
+    async def OfferUnits(self, request: agent_pb2.OfferUnitsRequest, context: Context) -> agent_pb2.OfferUnitsReply:
+        if len(request.digests) > MAX_OFFERED:
+            await _refuse(context, f"At most {MAX_OFFERED} units can be offered at once.")
+        try:
+            states = await asyncio.to_thread(self._store.states, list(request.digests))
+        except StoreError as error:
+            await _refuse(context, str(error))
+        return agent_pb2.OfferUnitsReply(
+            states=[
+                agent_pb2.UnitState(digest=state.digest, have_bytes=state.have_bytes, whole=state.whole)
+                for state in states.values()
+            ],
+            disk_free=await asyncio.to_thread(self._store.free_bytes),
+        )
+
+    async def PushUnit(
+        self, request_iterator: AsyncIterator[agent_pb2.UnitPiece], context: Context
+    ) -> agent_pb2.PushUnitReply:
+        pieces = aiter(request_iterator)
+        first = await _next_piece(pieces, context)
+        if first is None or first.WhichOneof("content") != "header":
+            await _refuse(context, "A push must begin with its header.")
+        header = first.header
+        try:
+            writer = await asyncio.to_thread(self._store.open_writer, header.digest, header.bytes)
+            with writer:
+                if writer.offset != header.offset:
+                    await _refuse(context, f"The push must go on at byte {writer.offset}, not {header.offset}.")
+                while (piece := await _next_piece(pieces, context)) is not None:
+                    if len(piece.data) > MAX_PUSH_BYTES:
+                        await _refuse(context, "A piece is too large.")
+                    await asyncio.to_thread(writer.write, piece.data)
+                await asyncio.to_thread(writer.finish)
+        except DiskFull as error:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+        except StoreError as error:
+            await _refuse(context, str(error))
+        return agent_pb2.PushUnitReply(received_bytes=header.bytes)
+
+    async def PutShard(self, request: agent_pb2.ShardManifest, context: Context) -> agent_pb2.PutShardReply:
+        try:
+            manifest = ShardManifest(
+                model=request.model,
+                blueprint=request.blueprint,
+                first=request.first,
+                last=request.last,
+                layer_count=request.layer_count,
+                units=tuple(UnitReference(unit.name, unit.digest, unit.bytes) for unit in request.units),
+            )
+            await asyncio.to_thread(self._store.put_shard, manifest)
+        except (StoreError, ManifestError) as error:
+            await _refuse(context, str(error))
+        return agent_pb2.PutShardReply(shard_id=manifest.shard_id)
+
+    async def ListShards(self, request: agent_pb2.ListShardsRequest, context: Context) -> agent_pb2.ListShardsReply:
+        shards = await asyncio.to_thread(self._store.shards)
+        return agent_pb2.ListShardsReply(
+            shards=[
+                agent_pb2.Shard(
+                    shard_id=shard.shard_id,
+                    model=shard.model,
+                    first=shard.first,
+                    last=shard.last,
+                    layer_count=shard.layer_count,
+                    bytes=sum(unit.bytes for unit in shard.units),
+                    loaded=self._supervisor.uses_shard(shard.shard_id),
+                )
+                for shard in shards
+            ]
+        )
+
+    async def DeleteShard(self, request: agent_pb2.DeleteShardRequest, context: Context) -> agent_pb2.DeleteShardReply:
+        if self._supervisor.uses_shard(request.shard_id):
+            await _refuse(context, "The shard is loaded. Undeploy it first.")
+        try:
+            freed = await asyncio.to_thread(self._store.delete_shard, request.shard_id)
+        except StoreError as error:
+            await _refuse(context, str(error))
+        return agent_pb2.DeleteShardReply(freed_bytes=freed)
+
+
+async def _next_piece(pieces: AsyncIterator[agent_pb2.UnitPiece], context: Context) -> agent_pb2.UnitPiece | None:
+    """The next piece, or None at the end of the stream. A silent sender is cut off."""
+    try:
+        return await asyncio.wait_for(anext(pieces), QUIET_S)
+    except StopAsyncIteration:
+        return None
+    except TimeoutError:
+        await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"Nothing came for {QUIET_S:.0f} s.")
+
+
+async def _refuse(context: Context, sentence: str) -> NoReturn:
+    await context.abort(grpc.StatusCode.FAILED_PRECONDITION, sentence)
+    raise AssertionError("abort raises")

@@ -1,0 +1,174 @@
+"""What is loaded on this machine: stages started, joined, restarted and watched."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+
+from shardd.agent.events import EventHub
+from shardd.agent.supervisor import StageError, StageRecord, StageRequest, Supervisor
+from shardd.identity import IdentityError, TrustedPeer, TrustedPeers, parse_certificate
+from shardd.rpc import agent_pb2
+from shardd.rpc.agent_pb2_grpc import StagesServicer
+from shardd.rpc.gate import caller_of
+from shardd.stage.orders import Connect
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+MAX_PEERS = 512
+MAX_ADDRESSES = 16
+
+
+class Stages(StagesServicer):
+    def __init__(self, supervisor: Supervisor, peers: TrustedPeers, events: EventHub) -> None:
+        self._supervisor = supervisor
+        self._peers = peers
+        self._events = events
+
+    async def LoadStage(
+        self, request: agent_pb2.LoadStageRequest, context: Context
+    ) -> AsyncIterator[agent_pb2.LoadProgress]:
+        caller = await self._caller(context)
+        problem = _problem(request)
+        if problem:
+            await _refuse(context, problem)
+        wanted = StageRequest(
+            epoch=request.epoch,
+            shard_id=request.shard_id,
+            stage_index=request.stage_index,
+            stage_count=request.stage_count,
+            context_tokens=request.context_tokens,
+            prefill_chunk_tokens=request.prefill_chunk_tokens,
+            peer_certificates=tuple(request.peer_certificates),
+            inbound_token=request.inbound_token,
+            layer_delay_ms=request.layer_delay_ms,
+            deployed_by=caller.fingerprint,
+        )
+        async for progress in self._follow(self._supervisor.load(wanted), context):
+            yield progress
+
+    async def RestartStage(
+        self, request: agent_pb2.RestartStageRequest, context: Context
+    ) -> AsyncIterator[agent_pb2.LoadProgress]:
+        await self._own(request.stage_id, context)
+        restarted = self._supervisor.restart(request.stage_id, request.inbound_token)
+        async for progress in self._follow(restarted, context):
+            yield progress
+
+    async def ConnectStage(
+        self, request: agent_pb2.ConnectStageRequest, context: Context
+    ) -> agent_pb2.ConnectStageReply:
+        await self._own(request.stage_id, context)
+        try:
+            parse_certificate(request.certificate)
+            order = Connect(
+                list(request.addresses[:MAX_ADDRESSES]),
+                request.port,
+                request.outbound_token.hex(),
+                request.certificate.decode(),
+            )
+            await self._supervisor.connect(request.stage_id, order)
+        except (StageError, IdentityError) as error:
+            await _refuse(context, str(error))
+        return agent_pb2.ConnectStageReply()
+
+    async def GrantLane(self, request: agent_pb2.GrantLaneRequest, context: Context) -> agent_pb2.LaneGrant:
+        caller = await self._caller(context)
+        try:
+            port, token = await self._supervisor.grant(request.stage_id, caller.pem)
+        except StageError as error:
+            await _refuse(context, str(error))
+        return agent_pb2.LaneGrant(port=port, token=token)
+
+    async def UnloadStage(self, request: agent_pb2.UnloadStageRequest, context: Context) -> agent_pb2.UnloadStageReply:
+        await self._own(request.stage_id, context)
+        try:
+            return agent_pb2.UnloadStageReply(freed_bytes=await self._supervisor.unload(request.stage_id))
+        except StageError as error:
+            await _refuse(context, str(error))
+
+    async def ListStages(self, request: agent_pb2.ListStagesRequest, context: Context) -> agent_pb2.ListStagesReply:
+        return agent_pb2.ListStagesReply(stages=[_message(record) for record in self._supervisor.records()])
+
+    async def WatchStages(
+        self, request: agent_pb2.WatchStagesRequest, context: Context
+    ) -> AsyncIterator[agent_pb2.StageEvent]:
+        """What is, then every change."""
+        with self._events.subscribe() as queue:
+            for record in self._supervisor.records():
+                yield agent_pb2.StageEvent(stage=_message(record), message=record.cause)
+            while True:
+                record, message = await queue.get()
+                yield agent_pb2.StageEvent(stage=_message(record), message=message)
+
+    async def _follow(
+        self, records: AsyncIterator[StageRecord], context: Context
+    ) -> AsyncIterator[agent_pb2.LoadProgress]:
+        try:
+            async for record in records:
+                if record.state == agent_pb2.STAGE_STATE_FAILED:
+                    await _refuse(context, record.cause)
+                yield agent_pb2.LoadProgress(
+                    stage_id=record.stage_id,
+                    done_bytes=record.done_bytes,
+                    total_bytes=record.total_bytes,
+                    phase="loading",
+                    lane_port=record.lane_port,
+                )
+        except StageError as error:
+            await _refuse(context, str(error))
+
+    async def _caller(self, context: Context) -> TrustedPeer:
+        caller = caller_of(context, self._peers)
+        if caller is None:
+            await _refuse(context, "This machine is not paired with this controller.")
+        return caller
+
+    async def _own(self, stage_id: str, context: Context) -> None:
+        """Refuses a controller that did not deploy the stage."""
+        caller = await self._caller(context)
+        owners = {r.request.deployed_by for r in self._supervisor.records() if r.stage_id == stage_id}
+        if owners and caller.fingerprint not in owners:
+            await _refuse(context, "Another controller deployed this stage. Ask there.")
+
+
+def _message(record: StageRecord) -> agent_pb2.Stage:
+    return agent_pb2.Stage(
+        stage_id=record.stage_id,
+        epoch=record.request.epoch,
+        shard_id=record.request.shard_id,
+        model=record.manifest.model,
+        first=record.manifest.first,
+        last=record.manifest.last,
+        stage_index=record.request.stage_index,
+        stage_count=record.request.stage_count,
+        context_tokens=record.request.context_tokens,
+        state=record.state,
+        cause=record.cause,
+        deployed_by=record.request.deployed_by,
+        lane_port=record.lane_port,
+    )
+
+
+def _problem(request: agent_pb2.LoadStageRequest) -> str | None:
+    """What is wrong with a request, as a sentence, or None."""
+    if not 0 < request.stage_count <= MAX_PEERS or request.stage_index >= request.stage_count:
+        return "The stage's place in the pipeline is wrong."
+    if not 0 < request.context_tokens <= 16_000_000 or not 0 < request.prefill_chunk_tokens <= 65_536:
+        return "The context or the prefill chunk has an impossible size."
+    if len(request.peer_certificates) > MAX_PEERS or not 0 <= request.layer_delay_ms <= 1000:
+        return "The request is out of bounds."
+    try:
+        for pem in request.peer_certificates:
+            parse_certificate(pem)
+    except IdentityError as error:
+        return str(error)
+    return None
+
+
+async def _refuse(context: Context, sentence: str) -> NoReturn:
+    await context.abort(grpc.StatusCode.FAILED_PRECONDITION, sentence)
+    raise AssertionError("abort raises")

@@ -1,0 +1,151 @@
+"""Where lanes begin: dialling the next stage, and the door at which a stage lets lanes in.
+
+A dialler must hold one of the pinned certificates and present, in its first frame, a one-time token that the control
+plane handed out for exactly this certificate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from shardd.identity import Identity, PinError, fingerprint_of
+from shardd.identity.tls import check_pin, client_context, server_context
+from shardd.rpc import lane_pb2
+from shardd.stage.frames import PREFIX, FrameError, decode_header, decode_prefix, encode
+from shardd.stage.lane import Lane, LaneClosed
+
+HANDSHAKE_S = 5.0
+DIAL_S = 5.0
+MAX_HELLO_BYTES = 1024
+MAX_HANDSHAKES = 16
+
+
+def lane_id(token: bytes) -> str:
+    """The name of a lane, which both ends derive from its token without revealing it."""
+    return hashlib.sha256(token).hexdigest()[:16]
+
+
+def hello(token: bytes, epoch: int) -> bytes:
+    """The first frame on a lane."""
+    return encode(lane_pb2.FrameHeader(kind=lane_pb2.HELLO, epoch=epoch, hello=lane_pb2.Hello(token=token)))
+
+
+def dial(
+    addresses: Sequence[str], port: int, identity: Identity, certificate_pem: bytes, token: bytes, epoch: int
+) -> Lane:
+    """Opens a lane to the first address that answers. Raises LaneClosed with what each address said."""
+    context = client_context(identity, certificate_pem)
+    said: list[str] = []
+    for address in addresses:
+        try:
+            plain = socket.create_connection((address, port), timeout=DIAL_S)
+        except OSError as error:
+            said.append(f"{address}:{port}: {error}")
+            continue
+        try:
+            tls = context.wrap_socket(plain, server_hostname=None)
+            check_pin(tls, {fingerprint_of(certificate_pem)})
+            tls.sendall(hello(token, epoch))
+            return Lane(tls, epoch, measure=False)
+        except (OSError, PinError) as error:
+            plain.close()
+            said.append(f"{address}:{port}: {error}")
+    raise LaneClosed("; ".join(said) or "no address was given")
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Who may come in with a token."""
+
+    fingerprint: str
+    controller: bool
+
+
+class Door:
+    """Listens on one port. on_lane(lane, controller's lane id or "" for the previous stage) runs in its own thread."""
+
+    def __init__(self, host: str, identity: Identity, epoch: int, on_lane: Callable[[Lane, str], None]) -> None:
+        self._identity = identity
+        self._epoch = epoch
+        self._on_lane = on_lane
+        self._passes: dict[bytes, Pass] = {}
+        self._pems: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+        self._handshakes = threading.Semaphore(MAX_HANDSHAKES)
+        self._listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._run, name="lane-door", daemon=True).start()
+
+    def admit(self, token: bytes, certificate_pem: bytes, *, controller: bool) -> None:
+        """Lets one dialler in, once, with this token and this certificate."""
+        fingerprint = fingerprint_of(certificate_pem)
+        with self._lock:
+            self._pems[fingerprint] = certificate_pem
+            self._passes[token] = Pass(fingerprint, controller)
+
+    def admit_any_of(self, token: bytes, certificates_pem: Sequence[bytes]) -> None:
+        """As admit for the previous stage, which is one of these peers: the token says which."""
+        with self._lock:
+            self._pems.update({fingerprint_of(pem): pem for pem in certificates_pem})
+            self._passes[token] = Pass("", controller=False)
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            if not self._handshakes.acquire(blocking=False):
+                plain.close()
+                continue
+            threading.Thread(target=self._let_in, args=(plain,), name="lane-handshake", daemon=True).start()
+
+    def _let_in(self, plain: socket.socket) -> None:
+        try:
+            plain.settimeout(HANDSHAKE_S)
+            with self._lock:
+                context = server_context(self._identity, list(self._pems.values()))
+            tls = context.wrap_socket(plain, server_side=True)
+            fingerprint = check_pin(tls, set(self._pems))
+            lane, name = self._greet(tls, fingerprint)
+        except (OSError, PinError, FrameError, LaneClosed):
+            with contextlib.suppress(OSError):
+                plain.close()
+            return
+        finally:
+            self._handshakes.release()
+        self._on_lane(lane, name)
+
+    def _greet(self, tls: ssl.SSLSocket, fingerprint: str) -> tuple[Lane, str]:
+        header_bytes, payload_bytes = decode_prefix(_read_exactly(tls, PREFIX.size))
+        if header_bytes > MAX_HELLO_BYTES or payload_bytes:
+            raise FrameError("a first frame that is too large")
+        header = decode_header(_read_exactly(tls, header_bytes), 0)
+        token = header.hello.token
+        if header.kind != lane_pb2.HELLO or header.epoch != self._epoch:
+            raise FrameError("a first frame that is no HELLO of this deployment")
+        with self._lock:
+            granted = self._passes.get(token)
+            if granted is None or granted.fingerprint not in ("", fingerprint):
+                raise FrameError("a token that was not handed out")
+            del self._passes[token]
+        return Lane(tls, self._epoch, measure=True), lane_id(token) if granted.controller else ""
+
+
+def _read_exactly(tls: ssl.SSLSocket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        part = tls.recv(size - len(data))
+        if not part:
+            raise LaneClosed("the other end closed the lane")
+        data += part
+    return data

@@ -1,0 +1,210 @@
+"""The stage's process: joins the agent's orders, the lanes and the engine.
+
+main thread        MLX: loads the stage, then computes (engine.run)
+orders             reads the agent's orders from stdin; when stdin ends, so does the process
+telemetry          writes a Reading to stdout four times a second
+lane-door          lets lanes in
+receive-…          one per lane: frames into the engine's queue
+send-…             one per lane: frames that need not or must not wait
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from shardd.identity import Identity
+from shardd.model.errors import ModelError
+from shardd.model.stage import load_stage
+from shardd.rpc import lane_pb2
+from shardd.stage.door import Door, dial
+from shardd.stage.engine import NEXT, Arrived, Engine, EngineSettings, Halt, Lost
+from shardd.stage.frames import FrameError
+from shardd.stage.lane import Lane, LaneClosed
+from shardd.stage.orders import (
+    Connect,
+    Connected,
+    Failed,
+    Grant,
+    Loading,
+    Reading,
+    Ready,
+    Report,
+    Start,
+    order_from,
+    to_line,
+)
+from shardd.stage.outbox import Outbox
+from shardd.stage.timings import spread
+
+TELEMETRY_S = 0.25
+
+
+class Reporter:
+    """Writes reports to the agent, from any thread."""
+
+    def __init__(self, pipe: BinaryIO) -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+
+    def __call__(self, report: Report) -> None:
+        with self._lock:
+            try:
+                self._pipe.write(to_line(report))
+                self._pipe.flush()
+            except OSError:
+                os._exit(0)  # the agent is gone
+
+
+def main() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the agent's business
+    report = Reporter(os.fdopen(os.dup(1), "wb"))
+    os.dup2(2, 1)  # whatever a library prints goes to the log, not among the reports
+    orders = sys.stdin.buffer
+    start = order_from(orders.readline())
+    if not isinstance(start, Start):
+        raise SystemExit("the first order must be Start")
+    try:
+        _serve(start, orders, report)
+    except ModelError as error:
+        report(Failed(str(error)))
+        return 1
+    return 0
+
+
+def _serve(start: Start, orders: BinaryIO, report: Reporter) -> None:
+    stage = load_stage(
+        Path(start.blueprint).read_bytes(),
+        [Path(unit) for unit in start.units],
+        start.first,
+        start.last,
+        lambda done, total: report(Loading(done, total)),
+    )
+    settings = EngineSettings(
+        start.stage_index, start.stage_count, start.context_tokens, start.prefill_chunk_tokens, start.layer_delay_ms
+    )
+    engine = Engine(stage, settings, lambda message: report(Failed(message, fatal=False)))
+    identity = Identity("stage", start.certificate_pem.encode(), start.key_pem.encode())
+    lanes = Lanes(engine, identity, start, report)
+    report(Ready(lanes.door.port, stage.weights_bytes))
+
+    def read_orders() -> None:
+        for line in orders:
+            match order_from(line):
+                case Connect() as order:
+                    lanes.connect(order)
+                case Grant() as order:
+                    lanes.door.admit(bytes.fromhex(order.token), order.certificate_pem.encode(), controller=True)
+                case Start():
+                    report(Failed("A second Start order was ignored.", fatal=False))
+        engine.deliver(Halt())
+        threading.Event().wait(2.0)
+        os._exit(0)  # a step that hangs must not keep the memory
+
+    def tell() -> None:
+        pause = threading.Event()
+        while not pause.wait(TELEMETRY_S):
+            measured = engine.measurements
+            compute = measured.compute_ms.values()
+            report(
+                Reading(
+                    stage.weights_bytes,
+                    engine.kv_bytes(),
+                    engine.queue_depth,
+                    engine.sequence_count,
+                    measured.steps,
+                    list(spread(compute) or ()),
+                    list(spread(measured.queue_ms.values()) or ()),
+                    list(spread(measured.hop_ms.values()) or ()),
+                    len(compute),
+                )
+            )
+
+    threading.Thread(target=read_orders, name="orders", daemon=True).start()
+    threading.Thread(target=tell, name="telemetry", daemon=True).start()
+    engine.run()
+
+
+class Lanes:
+    """The lanes of one stage, and which thread reads which."""
+
+    def __init__(self, engine: Engine, identity: Identity, start: Start, report: Callable[[Report], None]) -> None:
+        self._engine = engine
+        self._identity = identity
+        self._epoch = start.epoch
+        self._report = report
+        self._lanes: dict[str, Lane] = {}
+        self._lock = threading.Lock()
+        self.door = Door(start.host, identity, start.epoch, self._welcome)
+        if start.inbound_token:
+            trusted = [pem.encode() for pem in start.trusted_pems]
+            self.door.admit_any_of(bytes.fromhex(start.inbound_token), trusted)
+
+    def connect(self, order: Connect) -> None:
+        """Dials the next stage; a lane to it that stood before is closed."""
+        certificate = order.certificate_pem.encode()
+        try:
+            lane = dial(
+                order.addresses, order.port, self._identity, certificate, bytes.fromhex(order.token), self._epoch
+            )
+        except LaneClosed as error:
+            self._report(Failed(f"The next stage could not be reached: {error}.", fatal=False))
+            return
+        self._join(NEXT, lane)
+        self._report(Connected())
+
+    def _welcome(self, lane: Lane, name: str) -> None:
+        self._join(name, lane)
+
+    def _join(self, name: str, lane: Lane) -> None:
+        outbox = Outbox(lane, name or "previous", lambda: self._lost(name, lane))
+        with self._lock:
+            former = self._lanes.get(name)
+            self._lanes[name] = lane
+        if former is not None:
+            former.close()
+        if name == NEXT:
+            self._engine.next_lane = outbox
+        elif name:
+            self._engine.controllers[name] = outbox
+        thread = threading.Thread(
+            target=self._receive, args=(lane, name, outbox), name=f"receive-{name or 'previous'}", daemon=True
+        )
+        thread.start()
+
+    def _receive(self, lane: Lane, name: str, outbox: Outbox) -> None:
+        """Frames into the engine until the lane ends. A frame that breaks the rules ends the lane."""
+        try:
+            while True:
+                frame = lane.receive()
+                if frame.header.epoch != self._epoch:
+                    raise FrameError(f"a frame of deployment {frame.header.epoch}, this one is {self._epoch}")
+                if frame.header.kind not in _ALLOWED["controller" if name not in ("", NEXT) else name]:
+                    raise FrameError(f"a frame of kind {frame.header.kind}, which nobody may send on this lane")
+                self._engine.deliver(Arrived(frame, name))
+        except FrameError as error:
+            self._report(Failed(f"A lane was closed, because it carried {error}.", fatal=False))
+        except LaneClosed:
+            pass
+        outbox.close()
+        self._lost(name, lane)
+
+    def _lost(self, name: str, lane: Lane) -> None:
+        """Tells the engine once, and not when another lane has taken this one's place."""
+        with self._lock:
+            if self._lanes.get(name) is not lane:
+                return
+            del self._lanes[name]
+        self._engine.deliver(Lost(name))
+
+
+_ALLOWED: dict[str, frozenset[int]] = {
+    "controller": frozenset({lane_pb2.OPEN, lane_pb2.CLOSE}),
+    "": frozenset({lane_pb2.OPEN, lane_pb2.STEP, lane_pb2.TOKEN, lane_pb2.PROGRESS, lane_pb2.CLOSE, lane_pb2.FAIL}),
+    "next": frozenset(),
+}

@@ -1,0 +1,108 @@
+"""A controller that answers from a script, for tests of widgets: real updates, no model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from app.core.controller import Controller
+from app.core.generation.request import (
+    GenerationRequest,
+    GenerationResult,
+    GenerationUpdate,
+    PrefillProgress,
+    StageReport,
+    StageTiming,
+    TokenEvent,
+)
+from app.core.snapshot import ActivityEntry, DeploymentState, DeploymentView, Snapshot
+
+TIMINGS = tuple(StageTiming(stage, 0.4, 0.1, 12.0, 0.1) for stage in range(3))
+STAGES = tuple(StageReport(name, 0, 3, 1, 1, None, None, None) for name in ("studio-a", "mini-1", "mini-2"))
+Step = GenerationUpdate | BaseException | float  # a number: wait so many seconds
+
+
+def deployed(state: DeploymentState = DeploymentState.READY, text: str = "", context: int = 8192) -> Snapshot:
+    return Snapshot(deployment=DeploymentView(state, text, 1, "tinychat", None, context))
+
+
+def token(text: str, at_ms: float = 412.0) -> TokenEvent:
+    return TokenEvent(7, text, TIMINGS, at_ms)
+
+
+def result(text: str, tokens: int = 186, reason: str = "stop", **more: object) -> GenerationResult:
+    return GenerationResult(
+        text=text,
+        token_ids=(7,) * tokens,
+        prompt_tokens=1098,
+        completion_tokens=tokens,
+        finish_reason=reason,
+        ttft_ms=412.0,
+        prefill_tokens_per_s=900.0,
+        decode_tokens_per_s=21.3,
+        stages=STAGES,
+        events=more.get("events", ()),  # type: ignore[arg-type]
+    )
+
+
+def whole(text: str, size: int = 5) -> list[Step]:
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    steps: list[Step] = [PrefillProgress(512, 1098), PrefillProgress(1098, 1098)]
+    steps += [token(piece, 412 + 47 * number) for number, piece in enumerate(pieces)]
+    return [*steps, result(text, len(pieces))]
+
+
+class ScriptedController(Controller):
+    """Answers each request with the next script; the last one again and again."""
+
+    def __init__(self, scripts: Sequence[Sequence[Step]] = (), snapshot: Snapshot | None = None) -> None:
+        self.scripts = [list(script) for script in scripts]
+        self.requests: list[GenerationRequest] = []
+        self.closed_early = 0
+        self._snapshot = snapshot or deployed()
+        self._listeners: list[Callable[[Snapshot], None]] = []
+        self._activity_listeners: list[Callable[[ActivityEntry], None]] = []
+
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def publish(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        for listener in self._listeners:
+            listener(snapshot)
+
+    def log(self, entry: ActivityEntry) -> None:
+        for listener in self._activity_listeners:
+            listener(entry)
+
+    def subscribe(self, on_snapshot: Callable[[Snapshot], None]) -> Callable[[], None]:
+        self._listeners.append(on_snapshot)
+        return lambda: self._listeners.remove(on_snapshot)
+
+    def activity(self) -> tuple[ActivityEntry, ...]:
+        return ()
+
+    def subscribe_activity(self, on_entry: Callable[[ActivityEntry], None]) -> Callable[[], None]:
+        self._activity_listeners.append(on_entry)
+        return lambda: self._activity_listeners.remove(on_entry)
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[GenerationUpdate]:
+        self.requests.append(request)
+        script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+        ended = False
+        try:
+            for step in script:
+                if isinstance(step, BaseException):
+                    raise step
+                if isinstance(step, (int, float)):
+                    await asyncio.sleep(step)
+                else:
+                    await asyncio.sleep(0)
+                    yield step
+            ended = True
+        finally:
+            self.closed_early += not ended
