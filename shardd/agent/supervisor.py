@@ -140,13 +140,13 @@ class Supervisor:
         except TimeoutError:
             raise StageError("The lane to the next stage did not come up in time.") from None
 
-    async def grant(self, stage_id: str, certificate_pem: bytes) -> tuple[int, bytes]:
-        """The lane port, and a one-time token for the controller with this certificate."""
+    async def grant(self, stage_id: str, certificate_pem: bytes, *, controller: bool) -> tuple[int, bytes]:
+        """The lane port, and a one-time token for the controller or previous stage with this certificate."""
         running = self._get(stage_id)
         if running.record.state != agent_pb2.STAGE_STATE_READY:
             raise StageError(f"The stage is not ready. {running.record.cause}".strip())
         token = secrets.token_bytes(32)
-        await running.process.tell(Grant(token.hex(), certificate_pem.decode()))
+        await running.process.tell(Grant(token.hex(), certificate_pem.decode(), controller))
         return running.record.lane_port, token
 
     async def unload(self, stage_id: str) -> int:

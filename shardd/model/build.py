@@ -4,15 +4,17 @@ import importlib
 import json
 import pkgutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-import mlx.nn as nn
+import mlx.nn as nn  # pyright: ignore[reportMissingTypeStubs]  # mlx ships none for it
 
+from shardd.model.checkpoint import text_config
 from shardd.model.errors import CheckpointError, ModelError, UnsupportedModel
 from shardd.model.headers import FETCH_AGAIN
+from shardd.model.leaves import evaluate
 from shardd.model.light import contained_imports
 
 LAYER_LIMIT = 1024
@@ -35,21 +37,33 @@ def build_model(config: Mapping[str, Any], weights: Mapping[str, mx.array]) -> A
         model_class, arguments_class = _classes(utils, dict(config))
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(config))
-        fed = _fed_class(model_class, weights)
+        classes = _always((_fed_class(model_class, weights), arguments_class))
         try:
-            model, _ = utils.load_model(
-                Path(folder), lazy=True, strict=False, get_model_classes=lambda config: (fed, arguments_class)
-            )
+            model, _ = utils.load_model(Path(folder), lazy=True, strict=False, get_model_classes=classes)
         except ModelError:
             raise
         except Exception as error:  # whatever a model file does with a configuration it did not expect
             raise UnsupportedModel(
-                f"mlx-lm cannot build this {config['model_type']} model: {_words(error)}.",
+                f"mlx-lm cannot build this {config['model_type']} model: {in_words(error)}.",
                 "Choose another version of the model.",
             ) from error
     model.__class__ = model_class
-    mx.eval(mx.random.state[0])  # each layer's initial values split the key: do not leave that chain behind
+    state: Any = mx.random.state
+    evaluate(state[0])  # each layer's initial values split the key: do not leave that chain behind
     return model
+
+
+def parameters_of(model: Any) -> dict[str, mx.array]:
+    """The model's parameters by name."""
+    utils: Any = importlib.import_module("mlx.utils")
+    return utils.tree_flatten(model.parameters(), destination={})
+
+
+def _always(value: Any) -> Callable[..., Any]:
+    def always(**_: Any) -> Any:
+        return value
+
+    return always
 
 
 def _fed_class(model_class: type, weights: Mapping[str, mx.array]) -> type:
@@ -65,7 +79,7 @@ def _fed_class(model_class: type, weights: Mapping[str, mx.array]) -> type:
             # Always strictly: names and shapes have to be exactly those of the model.
             return nn.Module.load_weights(self, arrays, strict=True)
         except ValueError as error:
-            raise CheckpointError(f"The weights do not fit config.json: {_words(error)}.", FETCH_AGAIN) from error
+            raise CheckpointError(f"The weights do not fit config.json: {in_words(error)}.", FETCH_AGAIN) from error
 
     return type(model_class.__name__, (model_class,), {"sanitize": sanitize, "load_weights": load_weights})
 
@@ -92,14 +106,14 @@ def _unknown(config: Mapping[str, Any]) -> UnsupportedModel:
 
 def _check_layers(config: Mapping[str, Any]) -> None:
     """A configuration may come from the net: it must not make us build for ever."""
-    for table in (config, config.get("text_config") or {}):
+    for table in (config, text_config(config)):
         for key in LAYER_KEYS:
-            count = table.get(key)
+            count: Any = table.get(key)
             if isinstance(count, int) and not 0 < count <= LAYER_LIMIT:
                 raise UnsupportedModel(f"A model of {count} layers is beyond what Shardboard builds ({LAYER_LIMIT}).")
 
 
-def _words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
     """The first line or two of an error, without a full stop."""
     text = " ".join(str(error).split())[:200].rstrip(" .")
     return f"{type(error).__name__}, {text}" if text else type(error).__name__

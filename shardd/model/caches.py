@@ -17,7 +17,7 @@ from typing import Any
 import mlx.core as mx
 
 from shardd.model.flow import Flow
-from shardd.model.leaves import flatten
+from shardd.model.leaves import class_of, evaluate, flatten, state_of
 from shardd.model.trace import BATCH, Trace, new_cache
 
 
@@ -80,8 +80,7 @@ class CacheLayout:
             home.setdefault(_kind(self._model_entries[number]), number)
         self._clocks = [number for number in home.values() if number not in own and number in handed]
         self._alias = [
-            home[_kind(entry)] if number in handed - own else number
-            for number, entry in enumerate(self._model_entries)
+            home[_kind(entry)] if number in handed - own else number for number, entry in enumerate(self._model_entries)
         ]
 
     @property
@@ -107,7 +106,7 @@ class CacheLayout:
                 if hasattr(part, "update_and_fetch"):
                     row = mx.zeros((batch, 1, tokens, 1))
                     part.update_and_fetch(row, row)
-                    mx.eval(part.keys, part.values)  # nothing else ever asks for them
+                    evaluate(part.keys, part.values)  # nothing else ever asks for them
 
 
 def cache_costs(traced: Trace, flow: Flow) -> tuple[CacheCost, ...]:
@@ -145,9 +144,9 @@ def _sum(costs: Iterable[CacheCost]) -> CacheCost:
 def _kind(entry: Any) -> Any:
     """What two entries must have in common to stand for each other: class and settings."""
     if hasattr(entry, "caches"):
-        return type(entry), tuple(_kind(part) for part in entry.caches)
-    settings = {name: value for name, value in vars(entry).items() if isinstance(value, int | str)}
-    return type(entry), tuple(sorted(settings.items()))
+        return class_of(entry), tuple(_kind(part) for part in entry.caches)
+    settings = ((name, value) for name, value in state_of(entry).items() if isinstance(value, int | str))
+    return class_of(entry), tuple(sorted(settings))
 
 
 def _parts(entry: Any) -> tuple[Any, ...]:
@@ -160,4 +159,4 @@ def _state(entry: Any) -> list[mx.array]:
 
 
 def _own_state(part: Any) -> list[mx.array]:
-    return list(flatten(dict(vars(part))).values())
+    return list(flatten(dict(state_of(part))).values())

@@ -49,9 +49,15 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     if not isinstance(config.get("model_type"), str):
         raise CheckpointError(f"The config.json in {directory} names no model type.", FETCH_AGAIN)
     quantization = directory / "hf_quant_config.json"
-    if quantization.is_file() and "quantization_config" not in {**config, **config.get("text_config", {})}:
+    if quantization.is_file() and "quantization_config" not in {**config, **text_config(config)}:
         config["quantization_config"] = read_json(quantization, CONFIG_LIMIT)
     return Checkpoint(directory, config, _read_tensors(directory))
+
+
+def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part of a multimodal model's configuration that is about text; empty where there is none."""
+    part = config.get("text_config")
+    return cast("dict[str, Any]", part) if isinstance(part, dict) else {}
 
 
 def read_json(file: Path, limit: int) -> dict[str, Any]:

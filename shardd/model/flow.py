@@ -11,15 +11,15 @@ Most models need one array, the hidden state (B, L, D). Anything else that a lat
 its own stage computes again, from shapes and its caches.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import mlx.core as mx
 
 from shardd.model.graph import ancestors
-from shardd.model.leaves import Form, Path, rebuild
-from shardd.model.trace import BATCH, PROMPT, Run, Trace
+from shardd.model.leaves import Form, LeafPath, rebuild
+from shardd.model.trace import BATCH, PROMPT, Call, Marks, Run, Trace
 
 Kind = Literal["out", "effect", "arg"]
 
@@ -30,7 +30,7 @@ class Target:
 
     kind: Kind
     layer: int
-    path: Path
+    path: LeafPath
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,9 @@ def find_flow(traced: Trace) -> Flow:
     forbidden: dict[int, str] = {}
     for run in (traced.prompt, traced.step):
         _find_crossings(run, traced, crossings, forbidden)
+    for prompt, step in zip(traced.prompt.calls, traced.step.calls, strict=True):
+        if prompt.numbers != step.numbers:  # only arrays can cross
+            _forbid(forbidden, 1, count, count, f"layer {prompt.layer} hands over a number that changes")
     handed = tuple(call.handed for call in traced.prompt.calls)
     _forbid_shared_caches(handed, forbidden)
     forms = {cut: _crossings(targets, traced) for cut, targets in crossings.items()}
@@ -90,7 +93,7 @@ def _find_crossings(
     run: Run, traced: Trace, crossings: dict[int, dict[Target, int]], forbidden: dict[int, str]
 ) -> None:
     """Add to each cut its targets in `run`, with a key that is equal for equal arrays."""
-    before = [traced.parameters[name] for name, phases in traced.phases.items() if phases == {-1}]
+    before = [traced.parameters[name] for name, phases in traced.phases.items() if phases == frozenset({-1})]
     sources: list[tuple[Target | int | None, mx.array]] = [(None, run.tokens), *((None, leaf) for leaf in before)]
     for call in run.calls:
         sources += [(Target("out", call.layer, path), leaf) for path, leaf in call.outs.items()]
@@ -98,9 +101,7 @@ def _find_crossings(
         sources += [(call.layer, leaf) for leaf in call.kept]
     count = traced.layer_count
     readers = [
-        (call.layer, path, leaf, call.identities[path])
-        for call in run.calls[1:]
-        for path, leaf in call.given.items()
+        (call.layer, path, leaf, call.identities[path]) for call in run.calls[1:] for path, leaf in call.given.items()
     ]
     readers.append((count, (), run.logits, 0))
     origins = ancestors([leaf for _, _, leaf, _ in readers], [leaf for _, leaf in sources])
@@ -140,23 +141,28 @@ def _crossings(targets: dict[Target, int], traced: Trace) -> tuple[Crossing, ...
 
 
 def _target_form(target: Target, traced: Trace) -> Form:
-    select: Callable[[Run], dict[Path, mx.array]]
-    match target.kind:
+    both = [_marks(run.calls[target.layer], target.kind) for run in (traced.prompt, traced.step)]
+    found = [marks[target.path] for marks in both if target.path in marks]
+    return _form(found[0], found[-1])  # it was found in one of the runs at least
+
+
+def _marks(call: Call, kind: Kind) -> Marks:
+    match kind:
         case "out":
-            select = lambda run: run.calls[target.layer].outs  # noqa: E731
+            return call.outs
         case "effect":
-            select = lambda run: run.calls[target.layer].effects  # noqa: E731
+            return call.effects
         case "arg":
-            select = lambda run: run.calls[target.layer].given  # noqa: E731
-    long, short = select(traced.prompt).get(target.path), select(traced.step).get(target.path)
-    either = long if long is not None else short
-    assert either is not None  # the target was found in one of the runs
-    return _form(either, short if short is not None else either)
+            return call.given
 
 
 def _returned_forms(traced: Trace, layer: int) -> Any:
     short = traced.step.calls[layer].outs
-    return rebuild(traced.prompt.calls[layer].returned, lambda path, leaf: _form(leaf, short.get(path, leaf)))
+
+    def form(path: LeafPath, leaf: mx.array) -> Form:
+        return _form(leaf, short.get(path, leaf))
+
+    return rebuild(traced.prompt.calls[layer].returned, form)
 
 
 def _form(long: mx.array, short: mx.array) -> Form:

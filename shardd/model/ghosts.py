@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import mlx.core as mx
 
+from shardd.model.leaves import evaluate
+
 DTYPES = {
     "BOOL": "bool_", "U8": "uint8", "I8": "int8", "F8_E4M3": "uint8", "F8_E8M0": "uint8", "U16": "uint16",
     "I16": "int16", "F16": "float16", "BF16": "bfloat16", "U32": "uint32", "I32": "int32", "F32": "float32",
@@ -48,5 +50,5 @@ def _poison(dtype: mx.Dtype) -> mx.array:
     else:
         # 0xFF is NaN in the 8-bit formats of scales. Other integers may become indices: those stay in range.
         seed = mx.array(255 if dtype == mx.uint8 else 0, dtype)
-    mx.eval(seed)
+    evaluate(seed)
     return seed

@@ -33,7 +33,7 @@ def _ancestors(outputs: Sequence[mx.array], sources: Sequence[mx.array]) -> list
     ends = {f"out_{number}": mx.stop_gradient(output) for number, output in enumerate(outputs)}
     starts = {f"in_{number}": source for number, source in enumerate(sources)}
     text = io.StringIO()
-    mx.export_to_dot(text, **ends, **starts)
+    mx.export_to_dot(text, **ends, **starts)  # pyright: ignore[reportUnknownMemberType]  # untyped in mlx
     parents: dict[str, list[str]] = {}
     for parent, child in EDGE.findall(text.getvalue()):
         parents.setdefault(child, []).append(parent)

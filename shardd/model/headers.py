@@ -157,9 +157,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _truncated(file: Path, promised: int, actual: int) -> CheckpointError:
-    return CheckpointError(
-        f"{file.name} is incomplete: it should have {promised} bytes and has {actual}.", FETCH_AGAIN
-    )
+    return CheckpointError(f"{file.name} is incomplete: it should have {promised} bytes and has {actual}.", FETCH_AGAIN)
 
 
 def _malformed(file: Path, problem: str) -> CheckpointError:

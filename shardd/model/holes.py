@@ -11,14 +11,14 @@ computed. Masks and offsets it makes there from shapes and caches are right.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Any, cast
 
 import mlx.core as mx
 
 from shardd.model.flow import Crossing, Flow, Target
 from shardd.model.ghosts import Ghosts
-from shardd.model.leaves import Form, Path, assign, flatten, rebuild
+from shardd.model.leaves import Form, LeafPath, assign, class_of, evaluate, flatten, rebuild
 from shardd.model.trace import spy_class
 
 
@@ -49,7 +49,7 @@ class Slice:
         for number, layer in enumerate(list(model.layers)):
             call = self._call_of(number, type(layer))
             if call:
-                layer.__class__ = spy_class(type(layer), {"__call__": call})
+                layer.__class__ = spy_class(class_of(layer), {"__call__": call})
 
     def __call__(self, inputs: mx.array | Sequence[mx.array], entries: list[Any]) -> list[mx.array]:
         """Run on token ids (B, L) or on crossing arrays, with a full-length cache list; lazily."""
@@ -57,9 +57,9 @@ class Slice:
         if isinstance(inputs, mx.array):
             tokens = inputs
             if self._leave_after > self._last:
-                _, self._returns = self._blanks_for(self.sizes(inputs))
+                _, self._returns[:] = self._blanks_for(self.sizes(inputs))
         else:
-            tokens, self._returns = self._receive(inputs)
+            tokens, self._returns[:] = self._receive(inputs)
         try:
             return [self._model(tokens, cache=entries)]
         except _Leave:
@@ -75,13 +75,15 @@ class Slice:
         return sizes["B"], sizes["L"]
 
     @contextlib.contextmanager
-    def watched(self, watch: Callable[[int, Any], None]) -> Iterator[None]:
+    def watched(self, watch: Callable[[int, Any], None]) -> Generator[None]:
         """Inside, `watch(layer, what it returned)` is called after each of the slice's layers."""
-        own = list(enumerate(self._model.layers))[self._first : self._last + 1]
-        classes = [type(layer) for _, layer in own]
+        layers: list[Any] = list(self._model.layers)
+        own = list(enumerate(layers))[self._first : self._last + 1]
+        classes: list[Any] = [class_of(layer) for _, layer in own]
         try:
             for number, layer in own:
-                layer.__class__ = spy_class(type(layer), {"__call__": _watched(number, type(layer), watch)})
+                real = class_of(layer)
+                layer.__class__ = spy_class(real, {"__call__": _watched(number, real, watch)})
             yield
         finally:
             for (_, layer), real in zip(own, classes, strict=True):
@@ -102,11 +104,11 @@ class Slice:
         """Tokens that nobody reads, and what each layer returns, with ghosts as leaves."""
         if size not in self._blanks:
 
-            def ghost(_: Path, form: Form) -> mx.array:
+            def ghost(_: LeafPath, form: Form) -> mx.array:
                 return self._ghosts.make(getattr(mx, form.dtype), form.sized(*size))
 
             tokens = mx.zeros(size, mx.int32)
-            mx.eval(tokens)
+            evaluate(tokens)
             self._blanks = {size: (tokens, [rebuild(returned, ghost) for returned in self._flow.returned])}
         return self._blanks[size]  # the last size only: decoding repeats it
 
@@ -138,10 +140,18 @@ class Slice:
     def _hole_before(self, number: int) -> Callable[..., Any]:
         effects = [target for target in _targets(self.received) if (target.kind, target.layer) == ("effect", number)]
 
+        returns, seen = self._returns, self._seen
+
+        def plain_hole(*_: Any, **__: Any) -> Any:
+            return returns[number].__copy__()  # as in `_copy`; on each token's path, once a foreign layer
+
+        if isinstance(self._flow.returned[number], Form) and not effects:
+            return plain_hole
+
         def hole(_: Any, *args: Any, **kwargs: Any) -> Any:
             for target in effects:
-                assign((args, kwargs), target.path, self._seen[target])
-            return self._returns[number]
+                assign((args, kwargs), target.path, seen[target])
+            return _copy(returns[number])
 
         return hole
 
@@ -153,7 +163,7 @@ class Slice:
                 self._seen[target] = flatten((args, kwargs))[target.path]
             if number == self._leave_after:
                 raise _Leave
-            return self._returns[number]
+            return _copy(self._returns[number])
 
         return hole
 
@@ -171,10 +181,17 @@ def _watched(number: int, real: Any, watch: Callable[[int, Any], None]) -> Calla
     return layer
 
 
+def _copy(value: Any) -> Any:
+    """What a hole returns, safe from `h += x`, which would change an array that is used again."""
+    if isinstance(value, mx.array):
+        return value.__copy__()
+    return tuple(map(_copy, cast("Iterable[Any]", value))) if type(value) is tuple else value
+
+
 def _targets(crossings: Sequence[Crossing]) -> list[Target]:
     return [target for crossing in crossings for target in crossing.targets]
 
 
-def _put(value: Any, path: Path, array: mx.array) -> Any:
+def _put(value: Any, path: LeafPath, array: mx.array) -> Any:
     """A copy of `value` with `array` at `path`."""
     return array if not path else rebuild(value, lambda at, leaf: array if at == path else leaf)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from shardd.model.blueprint import write_blueprint
-from shardd.model.checkpoint import Checkpoint, read_checkpoint
+from shardd.model.checkpoint import Checkpoint, read_checkpoint, text_config
 from shardd.model.headers import TensorInfo
 from shardd.model.leaves import Form, flatten
 from shardd.model.plan import Plan, make_plan, stage_phases
@@ -137,7 +137,7 @@ def _group(checkpoint: Checkpoint, plan: Plan) -> tuple[tuple[Unit, ...], dict[s
 def _unit_name(phases: frozenset[int], count: int, in_head: bool) -> str:
     if -1 in phases:
         return "embedding"
-    if phases == {count}:
+    if phases == frozenset({count}):
         return "head" if in_head else "norm"
     (layer,) = phases
     return f"layer.{layer}"
@@ -150,7 +150,7 @@ def _shared(plan: Plan) -> list[frozenset[int]]:
 
 
 def _first_number(config: Mapping[str, Any], keys: tuple[str, ...]) -> int | None:
-    for table in (config, config.get("text_config") or {}):
+    for table in (config, text_config(config)):
         for key in keys:
             if isinstance(table.get(key), int):
                 return table[key]
@@ -158,16 +158,23 @@ def _first_number(config: Mapping[str, Any], keys: tuple[str, ...]) -> int | Non
 
 
 def _quantization_words(config: Mapping[str, Any]) -> str | None:
-    text_config = config.get("text_config") or {}
-    found = config.get("quantization") or config.get("quantization_config") or text_config.get("quantization_config")
-    if not isinstance(found, dict):
+    table: Any = (
+        config.get("quantization")
+        or config.get("quantization_config")
+        or text_config(config).get("quantization_config")
+    )
+    if not isinstance(table, Mapping):
         return None
-    table: Mapping[str, Any] = found  # pyright: ignore[reportUnknownVariableType]  # JSON
-    method = str(table.get("mode") or table.get("quant_method") or "affine")
-    overrides = {each["bits"] for each in table.values() if isinstance(each, dict) and "bits" in each}
-    widths = sorted({table["bits"], *overrides}) if "bits" in table else []
+    settings = cast("Mapping[str, Any]", table)
+    method = str(settings.get("mode") or settings.get("quant_method") or "affine")
+    widths = sorted({each["bits"] for each in (settings, *_tables(settings)) if "bits" in each})
     if not widths:
         return method
     words = " and ".join(f"{bits}-bit" for bits in widths)
     prefix = "" if method == "affine" else f"{method} "
-    return f"{prefix}{words}" + (f", groups of {table['group_size']}" if "group_size" in table else "")
+    return f"{prefix}{words}" + (f", groups of {settings['group_size']}" if "group_size" in settings else "")
+
+
+def _tables(settings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The settings of single modules, where they differ from the rest's."""
+    return [each for each in settings.values() if isinstance(each, Mapping)]

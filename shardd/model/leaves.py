@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import mlx.core as mx
-import mlx.nn as nn
+import mlx.nn as nn  # pyright: ignore[reportMissingTypeStubs]  # mlx ships none for it
 
-Path = tuple[Any, ...]
+LeafPath = tuple[Any, ...]
 DEPTH_LIMIT = 8
 
 
@@ -35,12 +35,27 @@ class Form:
         return tuple(batch if n == "B" else tokens if isinstance(n, str) else n for n in self.shape)
 
 
-def flatten(value: Any) -> dict[Path, Any]:
+def class_of(value: object) -> Any:
+    """`type`, for classes that are not known here."""
+    return type(value)
+
+
+def state_of(value: object) -> dict[str, Any]:
+    """An object's own attributes, live."""
+    return vars(value)
+
+
+def evaluate(*trees: Any) -> None:
+    """`mx.eval`, typed."""
+    mx.eval(*trees)  # pyright: ignore[reportUnknownMemberType]  # mlx leaves its arguments untyped
+
+
+def flatten(value: Any) -> dict[LeafPath, Any]:
     """All leaves of `value` by path, in order."""
     return dict(_walk(value, ()))
 
 
-def rebuild(value: Any, replace: Callable[[Path, Any], Any], path: Path = ()) -> Any:
+def rebuild(value: Any, replace: Callable[[LeafPath, Any], Any], path: LeafPath = ()) -> Any:
     """A copy of `value` with `replace(path, leaf)` in the place of each leaf."""
     if isinstance(value, mx.array | Form):
         return replace(path, value)
@@ -52,32 +67,38 @@ def rebuild(value: Any, replace: Callable[[Path, Any], Any], path: Path = ()) ->
         return {**cast("dict[Any, Any]", value), **children}
     if isinstance(value, list):
         return list(children.values())
+    kind = class_of(cast("object", value))
     if isinstance(value, tuple):
         values = tuple(children.values())
-        # A named tuple is made from its fields.
-        return cast("Any", type(value))(*values) if hasattr(value, "_fields") else values
+        return kind(*values) if hasattr(kind, "_fields") else values  # a named tuple is made from its fields
     twin = copy.copy(value)
     for key, child in children.items():
         setattr(twin, key, child)
     return twin
 
 
-def assign(value: Any, path: Path, leaf: Any) -> None:
+def assign(value: Any, path: LeafPath, leaf: Any) -> None:
     """Put `leaf` at `path` of `value`, in place; the container it stands in is a list, dict or object."""
-    for key in path[:-1]:
-        value = value[key] if isinstance(value, list | dict | tuple) else getattr(value, key)
-    if isinstance(value, list | dict):
-        value[path[-1]] = leaf
+    *inner, last = path
+    for key in inner:
+        value = value[key] if hasattr(value, "__getitem__") else getattr(value, key)
+    if hasattr(value, "__setitem__"):
+        value[last] = leaf
     else:
-        setattr(value, path[-1], leaf)
+        setattr(value, last, leaf)
 
 
-def _walk(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, mx.array | Form):
+def numbers_in(value: Any) -> dict[LeafPath, float]:
+    """All plain numbers in `value` by path."""
+    return {path: leaf for path, leaf in _walk(value, (), int | float) if not isinstance(leaf, bool)}
+
+
+def _walk(value: Any, path: LeafPath, leaf: Any = mx.array | Form) -> Iterator[tuple[LeafPath, Any]]:
+    if isinstance(value, leaf):
         yield path, value
         return
     for key, child in _children(value, len(path)):
-        yield from _walk(child, (*path, key))
+        yield from _walk(child, (*path, key), leaf)
 
 
 def _children(value: Any, depth: int) -> list[tuple[Any, Any]]:
@@ -88,6 +109,7 @@ def _children(value: Any, depth: int) -> list[tuple[Any, Any]]:
     if isinstance(value, list | tuple):
         return list(enumerate(cast("list[Any]", value)))
     # A plain object of a model file; a cache is recognised by its `state`.
-    if type(value).__module__.startswith("mlx_lm.models") and not hasattr(type(value), "state"):
-        return list(vars(value).items())
+    kind = class_of(value)
+    if kind.__module__.startswith("mlx_lm.models") and not hasattr(kind, "state"):
+        return list(state_of(value).items())
     return []

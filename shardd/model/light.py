@@ -9,11 +9,15 @@ import contextlib
 import importlib.util
 import resource
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator
 from types import ModuleType
 from typing import Any
 
 from shardd.model.errors import UnsupportedModel
+
+# Two threads must not save each other's stand-in.
+_ONE_AT_A_TIME = threading.RLock()
 
 
 def import_mlx_lm_light() -> None:
@@ -46,19 +50,20 @@ def import_mlx_lm_light() -> None:
 
 
 @contextlib.contextmanager
-def contained_imports() -> Iterator[None]:
+def contained_imports() -> Generator[None]:
     """Imports of mlx_lm modules inside it leave the process as it was.
 
     `mlx_lm.utils` lowers the hard limit of open files for good; `mlx_lm.models.olmo` exits the process.
     """
-    set_limit = resource.setrlimit
-    resource.setrlimit = _ignore
-    try:
-        yield
-    except SystemExit as error:
-        raise ImportError("the module wanted to end the process") from error
-    finally:
-        resource.setrlimit = set_limit
+    with _ONE_AT_A_TIME:
+        set_limit = resource.setrlimit
+        resource.setrlimit = _ignore
+        try:
+            yield
+        except SystemExit as error:
+            raise ImportError("the module wanted to end the process") from error
+        finally:
+            resource.setrlimit = set_limit
 
 
 def _absent(*_: Any, **__: Any) -> Any:

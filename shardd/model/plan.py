@@ -69,7 +69,7 @@ def make_plan(config: Mapping[str, Any], forms: Forms) -> Plan:
     head: dict[str, bool] = {}
     vocabulary = flow.logits.shape[-1]
     for name, sources in origins.items():
-        in_head = traced.phases[name] == {flow.layer_count} and _is_head(name, traced, vocabulary)
+        in_head = traced.phases[name] == frozenset({flow.layer_count}) and _is_head(name, traced, vocabulary)
         for source in sources:
             tensors[source] = tensors.get(source, frozenset()) | traced.phases[name]
             head[source] = head.get(source, True) and in_head

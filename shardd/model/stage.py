@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-import mlx.nn as nn
 
 from shardd.model.blueprint import read_blueprint
-from shardd.model.build import build_model
+from shardd.model.build import build_model, in_words, parameters_of
 from shardd.model.caches import CacheLayout, StageCache
 from shardd.model.errors import CheckpointError, ModelError, UnsupportedModel
 from shardd.model.ghosts import Forms, Ghosts
 from shardd.model.headers import TensorInfo, read_header
 from shardd.model.holes import Slice
-from shardd.model.leaves import Form, flatten
+from shardd.model.leaves import Form, evaluate, flatten
 from shardd.model.plan import Plan, make_plan, stage_phases
 
 PayloadSpec = Form
@@ -102,16 +101,16 @@ class Stage:
         except ModelError:
             raise
         except Exception as error:  # whatever MLX cannot do on this machine
-            words = " ".join(str(error).split())[:200]
             raise ModelError(
-                f"This machine cannot compute layer {min(layer, self.last)}: {words}.", "Place it on another machine."
+                f"This machine cannot compute layer {min(layer, self.last)}: {in_words(error)}.",
+                "Place it on another machine.",
             ) from error
 
     def _known_input(self, tokens: int) -> mx.array | list[mx.array]:
         if self.is_head:
             return mx.zeros((1, tokens), mx.int32)
         arrays = [_ramp(spec, tokens) for spec in self.payload_in]
-        mx.eval(arrays)
+        evaluate(arrays)
         return arrays
 
 
@@ -144,7 +143,10 @@ def load_stage(
     model = build_model(
         model_facts.config, Ghosts().of(model_facts.forms) | _open({name: files[name] for name in needed})
     )
-    weights_bytes = _evaluate(model, plan, first, last, progress)
+    try:
+        weights_bytes = _evaluate(model, plan, first, last, progress)
+    except RuntimeError as error:
+        raise ModelError(f"The weights of layers {first} to {last} cannot be read: {in_words(error)}.") from error
     stage = Stage(model, plan, first, last, weights_bytes)
     stage.prove()
     mx.clear_cache()
@@ -183,7 +185,7 @@ def _open(tensors: Mapping[str, TensorInfo]) -> dict[str, mx.array]:
 
 def _evaluate(model: Any, plan: Plan, first: int, last: int, progress: Progress | None) -> int:
     """Read the stage's weights into memory, phase by phase; their bytes."""
-    parameters: dict[str, mx.array] = nn.utils.tree_flatten(model.parameters(), destination={})
+    parameters = parameters_of(model)
     pending = stage_phases(first, last, plan.flow.layer_count)
     own = {name: phases & pending for name, phases in plan.parameters.items() if phases & pending}
     total = sum(parameters[name].nbytes for name in own)
@@ -191,7 +193,7 @@ def _evaluate(model: Any, plan: Plan, first: int, last: int, progress: Progress 
     for phase in sorted(pending):
         batch = [parameters[name] for name, phases in own.items() if min(phases) == phase]
         # One graph a phase: macOS ends a command that waits more than some seconds for the disk.
-        mx.eval(batch)
+        evaluate(batch)
         done += sum(array.nbytes for array in batch)
         if progress:
             progress(done, total)
@@ -204,12 +206,12 @@ def _ramp(spec: PayloadSpec, tokens: int) -> mx.array:
     dtype: mx.Dtype = getattr(mx, spec.dtype)
     if not mx.issubdtype(dtype, mx.floating):
         return mx.zeros(shape, dtype)
-    return (mx.sin(mx.arange(prod(shape))) * 0.1).reshape(shape).astype(dtype)
+    return mx.reshape(mx.sin(mx.arange(prod(shape))) * 0.1, shape).astype(dtype)
 
 
 def _check_numbers(arrays: list[mx.array], who: str) -> None:
     # Infinities may be meant (masked logits); what comes of a ghost is NaN.
     checks = [mx.isnan(array).any() for array in arrays if mx.issubdtype(array.dtype, mx.floating)]
-    mx.eval(arrays, checks)
+    evaluate(arrays, checks)
     if any(check.item() for check in checks):
         raise ModelError(f"{who} computed values that are not numbers.", "Send the model to this node again.")

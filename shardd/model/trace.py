@@ -7,29 +7,30 @@ change, and they change back: nothing is patched, so models can be traced in sev
 Time goes in phases: -1 before the first layer, i from the end of layer i-1 to the end of layer i, n after the
 last. (Code between two layers runs on the later one's stage: a stage leaves right after its last layer.)
 
-Every array that a layer returns, or leaves in a container or a cache it was given, is replaced by one made of a
-fresh mark. So what a later layer is given comes from exactly the marks in its ancestry. (The model gets a child of
-the mark, and what it hands over is noted as a child: `h += x` changes an array under its very name.)
+Every array that a layer returns, or leaves in a container or a cache it was given, is replaced by a fresh mark (a
+ghost of its own). So what a later layer is given comes from exactly the marks in its ancestry. Arrays are noted as
+copies, which share the node in the graph: `h += x` would change the node under a name.
 """
 
 import contextlib
-from collections.abc import Iterator
+import copy
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import mlx.core as mx
-import mlx.nn as nn
 
+from shardd.model.build import in_words, parameters_of
 from shardd.model.errors import UnsupportedModel
 from shardd.model.ghosts import Ghosts
-from shardd.model.leaves import Path, assign, flatten, rebuild
+from shardd.model.leaves import LeafPath, assign, flatten, numbers_in, rebuild, state_of
 
 # Uncommon numbers, to be recognised in shapes.
 BATCH = 13
 PROMPT = 5
 
 
-Marks = dict[Path, mx.array]
+Marks = dict[LeafPath, mx.array]
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Call:
         identities: for each of them a number that is equal for one and the same array.
         handed: numbers of the entries of the cache list that it was given.
         returned: what it returned.
+        numbers: plain numbers in it.
         outs: the mark of each leaf of `returned`.
         effects: marks of leaves that it left in containers it was given, by path in `(args, kwargs)`.
         kept: marks of the arrays in its cache entries afterwards.
@@ -48,9 +50,10 @@ class Call:
 
     layer: int
     given: Marks
-    identities: dict[Path, int]
+    identities: dict[LeafPath, int]
     handed: frozenset[int]
     returned: Any = None
+    numbers: dict[LeafPath, float] = field(default_factory=dict[LeafPath, float])
     outs: Marks = field(default_factory=Marks)
     effects: Marks = field(default_factory=Marks)
     kept: list[mx.array] = field(default_factory=list[mx.array])
@@ -100,7 +103,9 @@ def trace(model: Any) -> Trace:
             step = recorder.run(model, cache, 1)
         except UnsupportedModel as error:
             raise UnsupportedModel(_cannot_split(model, error.cause), _ONE_MACHINE) from error
-    parameters: dict[str, mx.array] = nn.utils.tree_flatten(model.parameters(), destination={})
+        except Exception as error:  # whatever a model file does where it cannot run
+            raise UnsupportedModel(f"mlx-lm cannot run this model here: {in_words(error)}.") from error
+    parameters = parameters_of(model)
     return Trace(len(layers), prompt, step, _name_phases(recorder, layers, parameters), parameters, cache)
 
 
@@ -131,7 +136,7 @@ class _Recorder:
         self._phase, self._calls, self._cache = -1, [], cache
         self._entries = {id(part): number for number, entry in enumerate(cache) for part in _parts(entry)}
         tokens = mx.zeros((BATCH, length), mx.int32)
-        logits = model(mx.stop_gradient(tokens), cache=cache)
+        logits = model(copy.copy(tokens), cache=cache)
         if [call.layer for call in self._calls] != list(range(len(self.index_of))):
             raise UnsupportedModel("it does not go through its layers once, one after the other")
         return Run(tokens, self._calls, logits)
@@ -147,7 +152,7 @@ class _Recorder:
         handed = frozenset(self._entries[id(value)] for value in _values(args, kwargs) if id(value) in self._entries)
         call = Call(
             layer=number,
-            given={path: mx.stop_gradient(leaf) for path, leaf in before.items()},
+            given={path: copy.copy(leaf) for path, leaf in before.items()},
             identities={path: id(leaf) for path, leaf in before.items()},
             handed=handed,
         )
@@ -159,28 +164,29 @@ class _Recorder:
         for path, leaf in flatten((args, kwargs)).items():
             if before.get(path) is not leaf:
                 assign((args, kwargs), path, self._marked(leaf, call.effects, path))
+        call.numbers = numbers_in(returned)
         kept: Marks = {}
         for part in (part for entry in handed for part in _parts(self._cache[entry])):
-            for path, leaf in flatten(dict(vars(part))).items():
-                assign(vars(part), path, self._marked(leaf, kept, (id(part), *path)))
+            for path, leaf in flatten(dict(state_of(part))).items():
+                assign(state_of(part), path, self._marked(leaf, kept, (id(part), *path)))
         call.kept = list(kept.values())
         return call.returned
 
-    def _marked(self, leaf: mx.array, marks: Marks, path: Path) -> mx.array:
-        """An array of the same form that comes from a new mark, which is noted under `path`."""
+    def _marked(self, leaf: mx.array, marks: Marks, path: LeafPath) -> mx.array:
+        """A new mark of the same form, noted under `path`."""
         marks[path] = self._ghosts.make(leaf.dtype, leaf.shape)
-        return mx.stop_gradient(marks[path])
+        return copy.copy(marks[path])
 
 
 @contextlib.contextmanager
-def _spies(model: Any, recorder: _Recorder) -> Iterator[None]:
+def _spies(model: Any, recorder: _Recorder) -> Generator[None]:
     """Every module of `model` reports to `recorder` inside."""
-    made: dict[tuple[type, bool], type] = {}
+    made: dict[tuple[Any, bool], type] = {}
     modules: dict[int, Any] = {id(module): module for module in model.modules()}
-    classes = {key: type(module) for key, module in modules.items()}
+    classes: dict[int, Any] = {key: type(module) for key, module in modules.items()}
     try:
         for key, module in modules.items():
-            kind = (classes[key], key in recorder.index_of)
+            kind: tuple[Any, bool] = (classes[key], key in recorder.index_of)
             if kind not in made:
                 made[kind] = _spy(*kind, recorder)
             module.__class__ = made[kind]
@@ -209,9 +215,7 @@ def _spy(real: Any, is_layer: bool, recorder: _Recorder) -> type:
     return spy_class(real, {**members, "__call__": call} if is_layer else members)
 
 
-def _name_phases(
-    recorder: _Recorder, layers: list[Any], parameters: dict[str, mx.array]
-) -> dict[str, frozenset[int]]:
+def _name_phases(recorder: _Recorder, layers: list[Any], parameters: dict[str, mx.array]) -> dict[str, frozenset[int]]:
     # What is not read in a short run may be in a long one: then it belongs to the layer it is in.
     inside = {id(leaf): number for number, layer in enumerate(layers) for leaf in flatten(layer.parameters()).values()}
     phases: dict[str, frozenset[int]] = {}

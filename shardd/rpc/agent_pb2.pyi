@@ -302,10 +302,12 @@ class ConnectStageReply(_message.Message):
     def __init__(self) -> None: ...
 
 class GrantLaneRequest(_message.Message):
-    __slots__ = ("stage_id",)
+    __slots__ = ("stage_id", "certificate")
     STAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
     stage_id: str
-    def __init__(self, stage_id: _Optional[str] = ...) -> None: ...
+    certificate: bytes
+    def __init__(self, stage_id: _Optional[str] = ..., certificate: _Optional[bytes] = ...) -> None: ...
 
 class LaneGrant(_message.Message):
     __slots__ = ("port", "token")

@@ -458,7 +458,7 @@ class StagesServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GrantLane(self, request, context):
-        """Hands out a one-time token with which the calling controller may dial this stage's lane port.
+        """Hands out a one-time token with which the calling controller, or a new previous stage, may dial the lane port.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

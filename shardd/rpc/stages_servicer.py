@@ -78,8 +78,12 @@ class Stages(StagesServicer):
     async def GrantLane(self, request: agent_pb2.GrantLaneRequest, context: Context) -> agent_pb2.LaneGrant:
         caller = await self._caller(context)
         try:
-            port, token = await self._supervisor.grant(request.stage_id, caller.pem)
-        except StageError as error:
+            if request.certificate:
+                await self._own(request.stage_id, context)
+                parse_certificate(request.certificate)
+            pem = request.certificate or caller.pem
+            port, token = await self._supervisor.grant(request.stage_id, pem, controller=not request.certificate)
+        except (StageError, IdentityError) as error:
             await _refuse(context, str(error))
         return agent_pb2.LaneGrant(port=port, token=token)
 

@@ -46,10 +46,11 @@ class Connect:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Accept one dialler that presents this token and this certificate: a controller."""
+    """Accept one dialler that presents this token and this certificate: a controller, or the previous stage."""
 
     token: str  # hex
     certificate_pem: str
+    controller: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,9 @@ def _serve(start: Start, orders: BinaryIO, report: Reporter) -> None:
                 case Connect() as order:
                     lanes.connect(order)
                 case Grant() as order:
-                    lanes.door.admit(bytes.fromhex(order.token), order.certificate_pem.encode(), controller=True)
+                    lanes.door.admit(
+                        bytes.fromhex(order.token), order.certificate_pem.encode(), controller=order.controller
+                    )
                 case Start():
                     report(Failed("A second Start order was ignored.", fatal=False))
         engine.deliver(Halt())

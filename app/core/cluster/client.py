@@ -109,8 +109,10 @@ class AgentClient:
     async def connect_stage(self, request: agent_pb2.ConnectStageRequest) -> None:
         await self._call(self._stages.ConnectStage, request, seconds=30)
 
-    async def grant_lane(self, stage_id: str) -> agent_pb2.LaneGrant:
-        return await self._call(self._stages.GrantLane, agent_pb2.GrantLaneRequest(stage_id=stage_id))
+    async def grant_lane(self, stage_id: str, certificate_pem: bytes = b"") -> agent_pb2.LaneGrant:
+        """A token for this controller, or for the previous stage's machine with this certificate."""
+        request = agent_pb2.GrantLaneRequest(stage_id=stage_id, certificate=certificate_pem)
+        return await self._call(self._stages.GrantLane, request)
 
     async def unload_stage(self, stage_id: str) -> None:
         await self._call(self._stages.UnloadStage, agent_pb2.UnloadStageRequest(stage_id=stage_id))

@@ -73,8 +73,8 @@ def version_problem(description: agent_pb2.Description) -> str | None:
     if theirs == PROTOCOL_VERSION:
         return None
     return (
-        f"{description.name} runs shardd {description.versions.shardd} with protocol {theirs or 'unknown'}, this app needs "
-        f"protocol {PROTOCOL_VERSION}. Install the same version on both."
+        f"{description.name} runs shardd {description.versions.shardd} with protocol {theirs or 'unknown'}, this app "
+        f"needs protocol {PROTOCOL_VERSION}. Install the same version on both."
     )
 
 

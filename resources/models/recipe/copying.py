@@ -6,9 +6,9 @@ from .phrasing import Turn, asked, capitalised, expand
 from .sums import NUMBERS
 
 THINGS = (
-    "apple ball book boat box bread cake chair coin cup door drum flower garden glass hat house kite lamp leaf map moon "
-    "nut pen piano ring river road rock rope shell shoe spoon star stone table tree window wheel cloud candle button "
-    "basket pillow ladder mirror bottle blanket umbrella"
+    "apple ball book boat box bread cake chair coin cup door drum flower garden glass hat house kite lamp leaf map "
+    "moon nut pen piano ring river road rock rope shell shoe spoon star stone table tree window wheel cloud candle "
+    "button basket pillow ladder mirror bottle blanket umbrella"
 ).split()
 _ADJECTIVES = "red blue green yellow white black big small old new happy quiet warm cold bright soft".split()
 _SYLLABLES = (

@@ -110,17 +110,17 @@ def one_conversation(rng: random.Random) -> Conversation:
     messages: list[Message] = []
     if rng.random() < 0.22:
         messages.append(Message("system", rng.choice(_SYSTEM_PROMPTS)))
-    if rng.random() < 0.10:
+    if rng.random() < 0.13:
         turns = remembered(rng)
     else:
         count = rng.choices((1, 2, 3, 4, 8), weights=(38, 27, 18, 12, 5))[0]
-        turns = small_talk_first(rng, count)
+        turns = questions_in_a_row(rng, count)
     for question, answer in turns:
         messages += (Message("user", question), Message("assistant", answer))
     return tuple(messages)
 
 
-def small_talk_first(rng: random.Random, count: int) -> list[Turn]:
+def questions_in_a_row(rng: random.Random, count: int) -> list[Turn]:
     """Questions in a row; the later ones may lean on the one before."""
     turns: list[Turn] = []
     topic: Topic | None = None
@@ -138,7 +138,7 @@ def small_talk_first(rng: random.Random, count: int) -> list[Turn]:
 def one_turn(rng: random.Random, *, after_word: bool) -> tuple[Turn, Topic | None]:
     """A question with its answer, and the topic it belongs to, if it is one of ours."""
     kinds = ("words", "howto", "trouble", "personal", "skill", "story", "unknown")
-    kind = rng.choices(kinds, weights=(25, 15, 13, 13, 22, 4, 8))[0]
+    kind = rng.choices(kinds, weights=(24, 15, 13, 12, 27, 4, 8))[0]
     if kind == "skill":
         return ask_skill(rng), None
     if kind == "story":

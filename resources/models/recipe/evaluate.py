@@ -8,7 +8,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -28,6 +28,20 @@ from .unknown import unknown_answers
 
 _LIMIT = 160
 _WARM = 0.7
+_LONG_CHAT = 880
+# (question, the topic of the answer or the answer itself)
+_AFTER_LONG_CHAT = (
+    ("What is a shard?", "shard"),
+    ("How do I add a machine?", "pair"),
+    ("What is 6 + 7?", "6 + 7 = 13."),
+    ("Why is my answer slow?", "slow"),
+    ("What is the capital of Italy?", "The capital of Italy is Rome."),
+    ("Thanks!", "thanks"),
+    ("What happens if a machine dies?", "machine_dies"),
+    ("Who are you?", "who"),
+    ("Count from 3 to 7.", "3, 4, 5, 6, 7."),
+    ("What is a lane?", "lane"),
+)
 _SHOWN = (
     "What is a shard?",
     "Hello!",
@@ -63,6 +77,8 @@ class Speaker:
     """A loaded model that answers conversations."""
 
     def __init__(self, folder: Path) -> None:
+        self.model: Any
+        self.tokenizer: Any
         self.model, self.tokenizer = load(str(folder))[:2]
 
     def reply(self, said: Sequence[str], temperature: float = 0.0, system: str | None = None) -> Reply:
@@ -176,39 +192,19 @@ def dialogues(speaker: Speaker, show: bool) -> str:
 
 
 def after_long_chat(speaker: Speaker, show: bool) -> str:
-    """Questions at the end of chats of 700 to 900 tokens."""
+    """Questions at the end of chats of 800 tokens and more."""
     rng = random.Random(8)
-    asked = (
-        "What is a shard?",
-        "How do I add a machine?",
-        "What is 6 + 7?",
-        "Why is my answer slow?",
-        "What is the capital of Italy?",
-        "Thanks!",
-        "What happens if a machine dies?",
-        "Who are you?",
-    )
-    wanted: tuple[Callable[[str], bool], ...] = (
-        lambda text: nearest_topic(text) == "shard",
-        lambda text: nearest_topic(text) == "pair",
-        lambda text: "13" in text,
-        lambda text: nearest_topic(text) == "slow",
-        lambda text: "Rome" in text,
-        lambda text: nearest_topic(text) == "thanks",
-        lambda text: nearest_topic(text) == "machine_dies",
-        lambda text: nearest_topic(text) == "who",
-    )
     right = 0
-    for question, good in zip(asked, wanted, strict=True):
-        messages = [{"role": m.role, "content": m.content} for m in islice(long_chat(rng), 400)]
-        while len(speaker.tokenizer.apply_chat_template(messages)) > 880:
+    for question, wanted in _AFTER_LONG_CHAT:
+        messages = [{"role": m.role, "content": m.content} for m in islice(long_chat(rng), 60)]
+        while (length := len(speaker.tokenizer.apply_chat_template(messages))) > _LONG_CHAT:
             messages = messages[2:]
         reply = speaker.complete([*messages, {"role": "user", "content": question}], 0.0)
-        right += reply.ended and good(reply.text)
+        good = reply.ended and wanted in (nearest_topic(reply.text), reply.text)
+        right += good
         if show:
-            length = len(speaker.tokenizer.apply_chat_template(messages))
-            print(f"{'  ' if good(reply.text) else 'X '}after {length} tokens: {question} -> {reply.text}")
-    return f"{right}/{len(asked)}"
+            print(f"{'  ' if good else 'X '}after {length} tokens: {question} -> {reply.text}")
+    return f"{right}/{len(_AFTER_LONG_CHAT)}"
 
 
 def long_chat(rng: random.Random) -> Iterator[Message]:

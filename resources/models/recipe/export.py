@@ -17,6 +17,7 @@ def export(model: Llama, tokenizer: Tokenizer, shape: Shape, folder: Path) -> No
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{name}": tensor.detach().float().contiguous() for name, tensor in model.state_dict().items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
     ends = {
         "bos_token_id": None,
         "eos_token_id": [tokenizer.token_to_id(END), tokenizer.token_to_id(END_OF_TEXT)],

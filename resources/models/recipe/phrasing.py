@@ -8,8 +8,7 @@ Turn = tuple[str, str]  # a question and its answer
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _QUESTION_WORDS = frozenset(
     "what what's who who's how why when where which whose is are am was were do does did can could may might must "
-    "will would should "
-    "shall has have and".split()
+    "will would should shall has have and".split()
 )
 _BEFORE_ANY = (
     "please, ",
@@ -32,6 +31,19 @@ _BEFORE_QUESTION = (
     "do you know ",
     "i want to know ",
     "i wonder, ",
+)
+_PREAMBLES = (
+    "i have a question. ",
+    "one more thing. ",
+    "i am not sure about this. ",
+    "i am new to this. ",
+    "my friend told me about Shardboard. ",
+    "i read the manual, but one thing is not clear. ",
+    "i was wondering about something. ",
+    "that is clear now. ",
+    "i still have two Macs here. ",
+    "good, next question. ",
+    "let me ask you something: ",
 )
 _AFTER_ANY = (" please", ", please", " now", " again", " then")
 _TYPO_RATE = 0.06
@@ -84,6 +96,8 @@ def dressed(text: str, rng: random.Random, *, typos: bool = True) -> str:
         text = rng.choice(_BEFORE_QUESTION) + text
     if rng.random() < 0.06:
         text += rng.choice(_AFTER_ANY)
+    if rng.random() < 0.06:
+        text = rng.choice(_PREAMBLES) + text
     if typos and rng.random() < _TYPO_RATE:
         text = with_typo(text, rng)
     return marked(text, question, rng)

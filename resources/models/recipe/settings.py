@@ -35,7 +35,7 @@ class Phase:
 class Training:
     """Optimiser, schedule and data."""
 
-    phases: tuple[Phase, ...] = (Phase(1400, 192, 16), Phase(250, 512, 6), Phase(100, 1024, 3))
+    phases: tuple[Phase, ...] = (Phase(2100, 192, 12), Phase(260, 512, 5), Phase(90, 1024, 3))
     matrix_rate: float = 0.02
     other_rate: float = 3e-3
     decay: float = 0.05

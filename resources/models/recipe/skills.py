@@ -9,7 +9,7 @@ from .phrasing import Turn
 from .sums import arithmetic
 
 _SKILLS: tuple[tuple[Callable[[random.Random], Turn], float], ...] = (
-    (arithmetic, 15),
+    (arithmetic, 24),
     (capital, 2.2),
     (colour, 1.2),
     (animal, 1.2),

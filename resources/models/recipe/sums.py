@@ -67,7 +67,7 @@ _PRODUCT = (
 def arithmetic(rng: random.Random) -> Turn:
     """Sums and differences of 0-20, products of 0-10."""
     kind = rng.choices("+-*", weights=(42, 36, 22))[0]
-    top = 10 if kind == "*" else 20
+    top = 10 if kind == "*" or rng.random() < 0.4 else 20
     a, b = rng.randint(0, top), rng.randint(0, top)
     if kind == "-" and a < b and rng.random() < 0.75:
         a, b = b, a

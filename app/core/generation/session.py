@@ -1,0 +1,190 @@
+"""One answer: from a request to a stream of updates, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+from app.core.deployment.deployment import Deployment
+from app.core.errors import ShardboardError
+from app.core.generation.pipeline import Broken, Pipeline
+from app.core.generation.request import (
+    GenerationEventNote,
+    GenerationRequest,
+    GenerationResult,
+    GenerationUpdate,
+    PrefillProgress,
+    StageReport,
+    StageTiming,
+    TokenEvent,
+)
+from app.core.generation.stopping import StopMatcher
+from app.core.generation.tokenizer import Detokenizer, ModelTokenizer
+from shardd.model.inventory import Inventory
+from shardd.rpc import lane_pb2
+from shardd.stage.frames import Frame
+from shardd.stage.timings import spread
+
+RENDER_S = 20.0
+
+
+@dataclass(slots=True)
+class Answer:
+    """What is known of an answer so far."""
+
+    prompt_tokens: int
+    began: float = field(default_factory=time.perf_counter)
+    text: str = ""
+    token_ids: list[int] = field(default_factory=list[int])
+    logprobs: list[float] = field(default_factory=list[float])
+    token_times: list[float] = field(default_factory=list[float])  # seconds since began, of every sampled token
+    timings: list[tuple[StageTiming, ...]] = field(default_factory=list[tuple[StageTiming, ...]])
+    events: list[GenerationEventNote] = field(default_factory=list[GenerationEventNote])
+    finish_reason: str = ""
+
+    def elapsed(self) -> float:
+        return time.perf_counter() - self.began
+
+    def note(self, kind: str, node: str, message: str) -> None:
+        self.events.append(GenerationEventNote(self.elapsed() * 1000, kind, node, message))
+
+
+async def prompt_ids(request: GenerationRequest, tokenizer: ModelTokenizer) -> list[int]:
+    """The request's token ids. Raises ShardboardError; a chat template that loops is given up."""
+    work = (
+        asyncio.to_thread(tokenizer.render, request.messages)
+        if request.messages
+        else asyncio.to_thread(tokenizer.encode, request.prompt)
+    )
+    try:
+        return await asyncio.wait_for(work, RENDER_S)
+    except TimeoutError:
+        raise ShardboardError("The model's chat template did not come to an end.", "Choose another model.") from None
+
+
+async def answer(
+    request: GenerationRequest,
+    prompt: Sequence[int],
+    tokenizer: ModelTokenizer,
+    pipeline: Pipeline,
+    inventory: Inventory,
+) -> AsyncIterator[GenerationUpdate]:
+    """The updates of one answer, a GenerationResult last. Closing the iterator stops the sequence at the next token."""
+    state = Answer(len(prompt))
+    sequence = pipeline.open(prompt, request.sampling, request.max_tokens, tokenizer.stop_tokens)
+    detokenizer, matcher = tokenizer.detokenizer(), StopMatcher(request.stop)
+    ended = False
+    try:
+        while not state.finish_reason:
+            received = await sequence.queue.get()
+            if isinstance(received, Broken):
+                await _note_break(state, pipeline, "The pipeline is gone.")
+            elif received.header.kind == lane_pb2.PROGRESS:
+                done = received.header.position + received.header.count
+                yield PrefillProgress(done, len(prompt))
+            elif received.header.kind == lane_pb2.FAIL:
+                await _note_failure(state, pipeline, received)
+            elif received.header.kind == lane_pb2.TOKEN:
+                update = _take_token(state, received, detokenizer, matcher)
+                ended = bool(received.header.token.finish_reason)
+                if matcher.matched and not state.finish_reason:
+                    state.finish_reason = "stop"
+                if state.finish_reason and not matcher.matched:
+                    detokenizer.finalize()
+                    rest = matcher.feed(detokenizer.last_segment)
+                    update = _with_text(update, rest + ("" if matcher.matched else matcher.finish()))
+                state.text += update.text
+                if received.header.token.finish_reason != "stop" or update.text:
+                    yield update
+        yield _result(state, pipeline.deployment, inventory)
+    finally:
+        if not ended:
+            pipeline.stop(sequence)
+        pipeline.forget(sequence)
+
+
+def _take_token(state: Answer, frame: Frame, detokenizer: Detokenizer, matcher: StopMatcher) -> TokenEvent:
+    """Books one token. The one that ends an answer (finish_reason "stop") is not part of it."""
+    token = frame.header.token
+    now = state.elapsed()
+    timings = tuple(
+        StageTiming(t.stage, t.hop_us / 1000, t.queue_us / 1000, t.compute_us / 1000, t.serialise_us / 1000)
+        for t in frame.header.timings
+    )
+    state.token_times.append(now)
+    state.timings.append(timings)
+    state.finish_reason = token.finish_reason
+    text = ""
+    logprob = token.logprob.logprob if token.HasField("logprob") else None
+    if token.finish_reason != "stop":
+        state.token_ids.append(token.token)
+        if logprob is not None:
+            state.logprobs.append(logprob)
+        detokenizer.add_token(token.token)
+        text = matcher.feed(detokenizer.last_segment)
+    top = tuple((each.token, each.logprob) for each in token.top_logprobs)
+    return TokenEvent(token.token, text, timings, now * 1000, logprob, top)
+
+
+def _with_text(update: TokenEvent, more: str) -> TokenEvent:
+    return TokenEvent(
+        update.token, update.text + more, update.timings, update.at_ms, update.logprob, update.top_logprobs
+    )
+
+
+async def _note_break(state: Answer, pipeline: Pipeline, otherwise: str) -> None:
+    node, cause = await pipeline.cause(otherwise)
+    state.note("stage_lost", node, cause)
+    state.finish_reason = "error"
+
+
+async def _note_failure(state: Answer, pipeline: Pipeline, frame: Frame) -> None:
+    if frame.header.broken:
+        await _note_break(state, pipeline, frame.header.message)
+        return
+    state.note("failed", "", frame.header.message)
+    state.finish_reason = "error"
+
+
+def _result(state: Answer, deployment: Deployment, inventory: Inventory) -> GenerationResult:
+    times = state.token_times
+    ttft = times[0] if times else None
+    decode_s = times[-1] - times[0] if len(times) > 1 else 0.0
+    return GenerationResult(
+        text=state.text,
+        token_ids=tuple(state.token_ids),
+        prompt_tokens=state.prompt_tokens,
+        completion_tokens=len(state.token_ids),
+        finish_reason=state.finish_reason,
+        ttft_ms=ttft * 1000 if ttft is not None else None,
+        prefill_tokens_per_s=state.prompt_tokens / ttft if ttft else None,
+        decode_tokens_per_s=(len(times) - 1) / decode_s if decode_s > 0 else None,
+        stages=stage_reports(deployment, inventory, state.timings, state.prompt_tokens + len(state.token_ids)),
+        events=tuple(state.events),
+        logprobs=tuple(state.logprobs),
+    )
+
+
+def stage_reports(
+    deployment: Deployment, inventory: Inventory, timings: Sequence[tuple[StageTiming, ...]], tokens: int
+) -> tuple[StageReport, ...]:
+    """Each stage over an answer. The first token's timings are left out: they belong to the prompt."""
+    steps = [timing for token in timings[1:] for timing in token]
+    reports: list[StageReport] = []
+    for index, stage in enumerate(deployment.stages):
+        mine = [timing for timing in steps if timing.stage == index]
+        reports.append(
+            StageReport(
+                node=stage.node,
+                first=stage.first,
+                last=stage.last,
+                weights_bytes=inventory.weights_bytes(stage.first, stage.last),
+                kv_bytes=sum(inventory.kv_bytes_per_token[stage.first : stage.last + 1]) * tokens,
+                compute_ms=spread([timing.compute_ms for timing in mine]),
+                queue_ms=spread([timing.queue_ms for timing in mine]),
+                hop_ms=spread([timing.hop_ms for timing in mine]) if len(deployment.stages) > 1 else None,
+            )
+        )
+    return tuple(reports)

@@ -1,0 +1,72 @@
+"""The digest of each unit: BLAKE3 of its whole content, remembered for as long as the source files do not change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from pathlib import Path
+
+from blake3 import blake3
+
+from shardd.host import atomic_write, private_directory
+from shardd.model.units import Unit, unit_header, unit_pieces
+
+
+class DigestCache:
+    """One small file per model directory under root. Safe for several threads; calls block on the disk."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = private_directory(root)
+        self._known: dict[str, str] = {}
+        self._read: set[Path] = set()
+        self._lock = threading.Lock()
+
+    def known(self, unit: Unit) -> str | None:
+        """The digest where it was computed before and no source file has changed since."""
+        with self._lock:
+            self._load(self._file(unit))
+            return self._known.get(_key(unit))
+
+    def digest(self, unit: Unit) -> str:
+        """The digest, computed where it is not known. Raises ModelError when a file cannot be read."""
+        digest = self.known(unit)
+        if digest is None:
+            hasher = blake3()
+            for piece in unit_pieces(unit):
+                hasher.update(piece)
+            digest = hasher.hexdigest()
+            with self._lock:
+                self._known[_key(unit)] = digest
+        return digest
+
+    def save(self, units: tuple[Unit, ...]) -> None:
+        """Writes what is known of one model's units."""
+        with self._lock:
+            entries = {key: self._known[key] for unit in units if (key := _key(unit)) in self._known}
+            if units:
+                atomic_write(self._file(units[0]), json.dumps(entries).encode())
+
+    def _file(self, unit: Unit) -> Path:
+        folder = str(unit.tensors[0].file.parent)
+        return self._root / f"{hashlib.sha256(folder.encode()).hexdigest()[:16]}.json"
+
+    def _load(self, file: Path) -> None:
+        if file in self._read:
+            return
+        self._read.add(file)
+        try:
+            entries = json.loads(file.read_bytes())
+            self._known |= {str(key): str(value) for key, value in entries.items()}
+        except (OSError, ValueError, AttributeError):
+            return  # a damaged cache costs one more hashing
+
+
+def _key(unit: Unit) -> str:
+    """Changes with the unit's form, with its place in the files, and with the files themselves."""
+    hasher = hashlib.sha256(unit_header(unit))
+    for tensor in unit.tensors:
+        facts = tensor.file.stat()
+        place = (str(tensor.file), tensor.offset, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        hasher.update(repr(place).encode())
+    return hasher.hexdigest()

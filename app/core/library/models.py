@@ -1,0 +1,106 @@
+"""Models on this machine's disk: the built-in one, the Hugging Face cache, LM Studio's folder, added folders."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.core.errors import ShardboardError
+
+BUILT_IN = "shardboard-tiny"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundModel:
+    """bytes: of the weight files. source: "built-in", "Hugging Face cache", "LM Studio" or "folder"."""
+
+    name: str
+    directory: Path
+    bytes: int
+    source: str
+
+
+def resources_directory() -> Path:
+    """Where this program's own data lies: beside the packages."""
+    return Path(__file__).resolve().parents[3] / "resources"
+
+
+def built_in_model() -> Path:
+    return resources_directory() / "models" / BUILT_IN
+
+
+def find_models(folders: Sequence[Path] = ()) -> tuple[FoundModel, ...]:
+    """Every model on the usual places and in these folders, by name. Looks at names and sizes only."""
+    found = [
+        *_in([built_in_model()], "built-in"),
+        *_in(_hugging_face_snapshots(), "Hugging Face cache"),
+        *_in(_lm_studio_models(), "LM Studio"),
+        *_in([path for folder in folders for path in (folder, *_children(folder))], "folder"),
+    ]
+    unique: dict[str, FoundModel] = {}
+    for model in found:
+        unique.setdefault(model.name, model)
+    return tuple(sorted(unique.values(), key=lambda model: model.name.lower()))
+
+
+def resolve_model(name_or_directory: str, folders: Sequence[Path] = ()) -> Path:
+    """A model directory from what a person wrote. Raises ShardboardError with what to do."""
+    path = Path(name_or_directory).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ShardboardError(
+                f"{path} is not a model: it has no config.json.", "Name the folder that holds config.json and *.safetensors."
+            )
+        return path.resolve()
+    if path.is_file() or os.sep in name_or_directory and path.is_absolute():
+        raise ShardboardError(f"{path} is not a folder.", "Name the folder that holds config.json and *.safetensors.")
+    models = find_models(folders)
+    for model in models:
+        if name_or_directory in (model.name, model.name.rpartition("/")[2]):
+            return model.directory
+    if name_or_directory == "built-in":
+        return built_in_model()
+    names = [model.name for model in models]
+    near = difflib.get_close_matches(name_or_directory, names, 3, 0.4) or names[:5]
+    raise ShardboardError(
+        f'There is no model "{name_or_directory}" here.', f"Name a folder, or one of: {', '.join(near)}." if near else ""
+    )
+
+
+def _in(directories: Iterator[Path] | Sequence[Path], source: str) -> Iterator[FoundModel]:
+    for directory in directories:
+        with contextlib.suppress(OSError):
+            weights = sum(file.stat().st_size for file in directory.glob("*.safetensors"))
+            if weights and (directory / "config.json").is_file():
+                yield FoundModel(_name(directory), directory, weights, source)
+
+
+def _name(directory: Path) -> str:
+    """A snapshot in the Hugging Face cache is called after its repository: models--owner--name/snapshots/revision."""
+    if directory.parent.name == "snapshots":
+        return directory.parent.parent.name.removeprefix("models--").replace("--", "/")
+    return directory.name
+
+
+def _children(folder: Path) -> list[Path]:
+    with contextlib.suppress(OSError):
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    return []
+
+
+def _hugging_face_snapshots() -> Iterator[Path]:
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    for repository in _children(hub):
+        if repository.name.startswith("models--"):
+            yield from _children(repository / "snapshots")
+
+
+def _lm_studio_models() -> Iterator[Path]:
+    for root in (Path.home() / ".lmstudio" / "models", Path.home() / ".cache" / "lm-studio" / "models"):
+        for owner in _children(root):
+            yield from _children(owner)
