@@ -5,90 +5,431 @@ Everything here runs on one asyncio loop. A window calls it through app.ui.bridg
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from app.core.activity import ActivityLog
+from app.core.cluster.address import parse_address
+from app.core.cluster.discovery import Discovery
+from app.core.cluster.joining import ProbedAgent, explain_probe, fetch_certificate
+from app.core.cluster.node import KnownNode, Node
+from app.core.cluster.registry import NodeRegistry
+from app.core.deployment.deployment import Deployment, DeploymentFailed, DeployOrder, deploy, restart, unload
+from app.core.deployment.live import find_live
+from app.core.deployment.source import model_source
+from app.core.errors import ShardboardError
+from app.core.generation.pipeline import Pipeline
 from app.core.generation.request import GenerationRequest, GenerationUpdate
-from app.core.placement.placement import Placement
-from app.core.snapshot import ActivityEntry, Snapshot
+from app.core.generation.session import answer, prompt_ids
+from app.core.generation.tokenizer import ModelTokenizer, load_tokenizer
+from app.core.library.digests import DigestCache
+from app.core.library.models import find_models, resolve_model
+from app.core.paths import ControllerPaths
+from app.core.placement.budget import memory_problems
+from app.core.placement.placement import Placement, Problem, problems
+from app.core.snapshot import (
+    ActivityEntry,
+    DeploymentState,
+    DeploymentView,
+    Level,
+    ModelView,
+    NodeState,
+    Snapshot,
+    TransferView,
+)
+from app.core.views import node_view, seconds_per_byte
+from shardd.host import format_bytes
+from shardd.identity import load_or_create_identity
+from shardd.model.errors import ModelError
+from shardd.model.inventory import inspect
+from shardd.model.units import unit_size
+from shardd.rpc import agent_pb2
+
+SNAPSHOT_S = 0.05
+READY_S = 15.0
 
 Unsubscribe = Callable[[], None]
 
-
-@dataclass(frozen=True, slots=True)
-class ProbedAgent:
-    """What answers at an address before anything is trusted."""
-
-    address: str  # "host:port"
-    fingerprint: str
-    trusted: bool  # this controller has pinned it
-    trusts_us: bool  # it has this controller's certificate
-    advice: str  # what to do next where it is not both; "" otherwise
+__all__ = ["Controller", "NodeMove", "ProbedAgent"]
 
 
 @dataclass(frozen=True, slots=True)
 class NodeMove:
-    """What a deployment would do to one node."""
+    """What a deployment would do to one node. send_bytes is an upper bound where units were never hashed."""
 
     node: str
-    send_bytes: int  # units that the node lacks
+    send_bytes: int
     load_bytes: int
     first: int
     last: int
 
 
 class Controller:
+    """local_nodes: agents that were started for this controller alone; they are not remembered.
+
+    discover: whether to look for agents on the network. layer_delay_ms: bench only.
+    """
+
+    def __init__(
+        self,
+        paths: ControllerPaths,
+        *,
+        local_nodes: Sequence[KnownNode] = (),
+        discover: bool = True,
+        layer_delay_ms: float = 0.0,
+    ) -> None:
+        self.paths = paths
+        self.identity = load_or_create_identity(paths.identity, "controller")
+        self._registry = NodeRegistry(paths)
+        self._digests = DigestCache(paths.digests)
+        self._local_nodes = tuple(local_nodes)
+        self._layer_delay_ms = layer_delay_ms
+        self._log = ActivityLog()
+        self._nodes: dict[str, Node] = {}
+        self._discovery = Discovery(self._changed) if discover else None
+        self._model: ModelView | None = None
+        self._tokenizer: asyncio.Task[ModelTokenizer] | None = None
+        self._deployment: Deployment | None = None
+        self._deployment_view = Snapshot().deployment
+        self._deploying = asyncio.Lock()
+        self._pipeline: Pipeline | None = None
+        self._pipeline_lock = asyncio.Lock()
+        self._listeners: list[Callable[[Snapshot], None]] = []
+        self._pending: asyncio.TimerHandle | None = None
+        self._models: tuple[str, ...] = ()
+        self._speeds: dict[str, float] = {}
+
+    # -- what is -----------------------------------------------------------------------------------------------------
+
+    @property
+    def nodes(self) -> dict[str, Node]:
+        return self._nodes
+
+    @property
+    def deployment(self) -> Deployment | None:
+        return self._deployment
+
     def snapshot(self) -> Snapshot:
-        raise NotImplementedError
+        nodes = tuple(node_view(node) for node in self._nodes.values())
+        self._speeds |= seconds_per_byte(nodes)
+        known = {node.fingerprint for node in nodes}
+        found = self._discovery.agents if self._discovery else ()
+        return Snapshot(
+            nodes=nodes,
+            discovered=tuple(agent for agent in found if agent.fingerprint not in known),
+            discovery_problem=self._discovery.problem if self._discovery else "",
+            model=self._model,
+            models=self._models,
+            deployment=self._deployment_view,
+            seconds_per_byte=dict(self._speeds),
+        )
 
     def subscribe(self, on_snapshot: Callable[[Snapshot], None]) -> Unsubscribe:
         """Calls back on the loop with every new snapshot, at most 20 a second, the latest always."""
-        raise NotImplementedError
+        self._listeners.append(on_snapshot)
+        self._changed()
+        return lambda: self._listeners.remove(on_snapshot) if on_snapshot in self._listeners else None
 
     def activity(self) -> tuple[ActivityEntry, ...]:
         """The latest entries (at most 1,000), oldest first."""
-        raise NotImplementedError
+        return self._log.entries
 
     def subscribe_activity(self, on_entry: Callable[[ActivityEntry], None]) -> Unsubscribe:
-        raise NotImplementedError
+        return self._log.subscribe(on_entry)
+
+    # -- nodes -------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Connects to the known nodes and begins to look for agents. Returns at once; states arrive by snapshot."""
-        raise NotImplementedError
+        for known in (*self._local_nodes, *self._registry.all()):
+            self._adopt(known)
+        self._models = tuple(model.name for model in await asyncio.to_thread(find_models))
+        if self._discovery:
+            await self._discovery.start()
+        self._changed()
 
     async def close(self) -> None:
-        raise NotImplementedError
+        """Lets go of everything; what is deployed on agents that live on stays deployed."""
+        self._listeners.clear()
+        if self._pending:
+            self._pending.cancel()
+        if self._discovery:
+            await self._discovery.close()
+        await self._close_pipeline()
+        if self._tokenizer:
+            await asyncio.gather(self._tokenizer, return_exceptions=True)
+        await asyncio.gather(*(node.close() for node in self._nodes.values()))
 
-    async def choose_model(self, name_or_directory: str) -> None:
-        """Reads what the model holds; the snapshot's model changes. Raises ModelError or ShardboardError."""
-        raise NotImplementedError
+    async def wait_ready(self, seconds: float = READY_S) -> None:
+        """Returns when every node is ready. Raises ShardboardError naming one that is not."""
+        await asyncio.gather(*(node.wait_ready(seconds) for node in self._nodes.values()))
 
     async def probe_agent(self, address: str) -> ProbedAgent:
         """Looks who answers at HOST or HOST:PORT. Raises ShardboardError in words when nobody does."""
-        raise NotImplementedError
+        return await explain_probe(parse_address(address), self.identity, self._registry, self.paths.identity)
 
     async def add_node(self, address: str, fingerprint: str) -> None:
         """Pins the agent with this fingerprint and connects. Raises ShardboardError when it is another one."""
-        raise NotImplementedError
+        where = parse_address(address)
+        certificate, name = await fetch_certificate(where, fingerprint, self.identity)
+        known = self._registry.add(KnownNode(name, str(where), certificate))
+        former = self._nodes.pop(known.name, None)
+        if former:
+            await former.close()
+        self._adopt(known)
+        self._log.add(Level.INFO, known.name, f"Added at {where}.")
+        self._changed()
 
     async def forget_node(self, name: str) -> None:
-        raise NotImplementedError
+        node = self._nodes.get(name)
+        if node is None:
+            raise ShardboardError(f"There is no machine named {name}.")
+        if self._deployment and name in self._deployment.placement.nodes:
+            raise ShardboardError(
+                f"{name} holds a stage of the deployed model.", "Undeploy or deploy without it first."
+            )
+        self._registry.remove(name)
+        del self._nodes[name]
+        await node.close()
+        self._log.add(Level.INFO, "", f"{name} was forgotten.")
+        self._changed()
+
+    # -- the model ---------------------------------------------------------------------------------------------------
+
+    async def choose_model(self, name_or_directory: str) -> None:
+        """Reads what the model holds; the snapshot's model changes. Raises ModelError or ShardboardError."""
+        directory = await asyncio.to_thread(resolve_model, name_or_directory)
+        inventory = await asyncio.to_thread(inspect, directory)
+        self._model = ModelView(directory.name, str(directory), inventory)
+        self._tokenizer = asyncio.create_task(asyncio.to_thread(load_tokenizer, directory))
+        self._changed()
+
+    def check(self, placement: Placement, context_tokens: int) -> tuple[Problem, ...]:
+        """Everything that is wrong with a placement here and now."""
+        model = self._chosen()
+        wrong = problems(placement, tuple(self._nodes), model.inventory.forbidden_cuts)
+        if wrong:
+            return wrong
+        own = {stage.node: stage for stage in self._deployment.stages} if self._deployment else {}
+        available: dict[str, int | None] = {}
+        for name, node in self._nodes.items():
+            beat = node.beat
+            # What our own stage takes there is given back before the new one is loaded.
+            ours = sum(s.weights_bytes + s.kv_bytes for s in beat.stages) if beat and name in own else 0
+            available[name] = beat.memory.shard_available + ours if beat else None
+        return memory_problems(placement, model.inventory, available, context_tokens)
 
     def preview(self, placement: Placement) -> tuple[NodeMove, ...]:
         """What deploying this would send and load, from what is known now; nothing is touched."""
-        raise NotImplementedError
+        model = self._chosen()
+        moves: list[NodeMove] = []
+        for stage in placement.stages:
+            units = model.inventory.units_for(stage.first, stage.last)
+            node = self._nodes.get(stage.node)
+            held: set[str] = set()
+            for shard in node.shards if node else ():
+                if shard.model == model.name and shard.last < model.inventory.layer_count:
+                    held |= {unit.name for unit in model.inventory.units_for(shard.first, shard.last)}
+            send = sum(unit_size(unit) for unit in units if unit.name not in held)
+            moves.append(NodeMove(stage.node, send, sum(u.nbytes for u in units), stage.first, stage.last))
+        return tuple(moves)
+
+    # -- the deployment ----------------------------------------------------------------------------------------------
 
     async def deploy(self, placement: Placement, context_tokens: int) -> None:
         """Pushes what is missing, loads every stage, joins the lanes. Raises before anything is changed when the
         placement has a problem; on a failure under way the snapshot's deployment says which node and why."""
-        raise NotImplementedError
+        model = self._chosen()
+        if self._deploying.locked():
+            raise ShardboardError("A deployment is under way.", "Wait until it has ended.")
+        if context_tokens < 16:
+            raise ShardboardError("The context is too short.", "Choose 16 tokens or more.")
+        async with self._deploying:
+            wrong = self.check(placement, context_tokens)
+            if wrong:
+                raise ShardboardError(wrong[0].sentence)
+            for name in placement.nodes:
+                await self._nodes[name].wait_ready(READY_S)
+            view = DeploymentView(DeploymentState.DEPLOYING, "Deploying.", 0, model.name, placement, context_tokens)
+            self._show(view)
+            try:
+                await self._replace_deployment(model, placement, context_tokens)
+            except (ShardboardError, ModelError) as error:
+                node = error.node if isinstance(error, DeploymentFailed) else ""
+                self._log.add(Level.ERROR, node, str(error))
+                self._show(replace(view, state=DeploymentState.FAILED, text=str(error)))
+                raise
+            except asyncio.CancelledError:
+                self._log.add(Level.WARNING, "", "The deployment was cancelled.")
+                self._show(
+                    replace(view, state=DeploymentState.NONE, text="The deployment was cancelled.", placement=None)
+                )
+                raise
 
     async def undeploy(self) -> None:
-        raise NotImplementedError
+        await self._close_pipeline()
+        if self._deployment:
+            await unload(self._deployment.stages, self._nodes)
+            self._log.add(Level.INFO, "", "The model was unloaded from all machines.")
+        self._deployment = None
+        self._show(Snapshot().deployment)
 
     async def restart_stage(self, node: str) -> None:
-        raise NotImplementedError
+        """Loads the stage on a node again and joins it to its neighbours."""
+        deployment = self._deployment
+        index = next((i for i, s in enumerate(deployment.stages) if s.node == node), None) if deployment else None
+        if deployment is None or index is None:
+            raise ShardboardError(f"{node} has no stage of the deployed model.", "Deploy first.")
+        async with self._deploying:
+            self._log.add(Level.INFO, node, "Restarting the stage.")
+            await self._close_pipeline()
+            self._deployment = await restart(deployment, index, self._nodes)
+            await self._connect(self._deployment)
+            self._show_ready(self._deployment)
 
-    def generate(self, request: GenerationRequest) -> AsyncIterator[GenerationUpdate]:
+    async def attach(self) -> None:
+        """Takes up a deployment of this controller that already runs on the nodes. Raises ShardboardError."""
+        self._deployment = find_live(self._nodes, self.identity.fingerprint)
+        await self.choose_model(self._deployment.model)
+        await self._connect(self._deployment)
+        self._show_ready(self._deployment)
+
+    # -- answers -----------------------------------------------------------------------------------------------------
+
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[GenerationUpdate]:
         """Updates of one answer; the last is a GenerationResult. Closing the iterator stops it at the next token."""
-        raise NotImplementedError
+        if self._deployment is None or self._tokenizer is None or self._model is None:
+            raise ShardboardError("Nothing is deployed.", "Deploy a model first.")
+        if request.max_tokens < 1:
+            raise ShardboardError("An answer needs at least one token.", "Choose 1 or more.")
+        tokenizer = await asyncio.shield(self._tokenizer)
+        prompt = await prompt_ids(request, tokenizer)
+        pipeline = await self._usable_pipeline()
+        updates = answer(request, prompt, tokenizer, pipeline, self._model.inventory)
+        try:
+            async for update in updates:
+                yield update
+        finally:
+            await updates.aclose()  # type: ignore[attr-defined]
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _chosen(self) -> ModelView:
+        if self._model is None:
+            raise ShardboardError("No model is chosen.", "Choose one first.")
+        return self._model
+
+    async def _replace_deployment(self, model: ModelView, placement: Placement, context_tokens: int) -> None:
+        def prepare() -> DeployOrder:
+            total = model.inventory.total_bytes
+            first = self._nodes[placement.nodes[0]]
+
+            def show(done: int) -> None:
+                loop.call_soon_threadsafe(first.show_transfer, TransferView("preparing", done, total, None))
+
+            source = model_source(model.inventory, self._digests, show)
+            self._digests.save(model.inventory.units)
+            name = Path(model.directory).name
+            return DeployOrder(name, model.inventory, source, placement, context_tokens, self._layer_delay_ms)
+
+        loop = asyncio.get_running_loop()
+        order = await asyncio.to_thread(prepare)
+        if self._deployment:
+            await self._close_pipeline()
+            await unload(self._deployment.stages, self._nodes)
+            self._deployment = None
+        deployment = await deploy(order, self._nodes)
+        self._deployment = deployment
+        await self._connect(deployment)
+        await asyncio.gather(*(self._nodes[name].refresh_shards() for name in placement.nodes))
+        self._show_ready(deployment)
+        self._log.add(
+            Level.INFO,
+            "",
+            f"{deployment.model} is deployed on {len(deployment.stages)} machines: {format_bytes(deployment.sent_bytes)} "
+            f"sent, {format_bytes(deployment.load_bytes)} loaded in {deployment.load_seconds:.1f} s.",
+        )
+
+    async def _connect(self, deployment: Deployment) -> None:
+        pipeline = Pipeline(deployment, self.identity)
+        try:
+            await pipeline.connect(self._nodes)
+        except BaseException:
+            await pipeline.close()
+            raise
+        self._pipeline = pipeline
+
+    async def _usable_pipeline(self) -> Pipeline:
+        """The lanes to head and tail, dialled again where they were lost."""
+        async with self._pipeline_lock:
+            if self._pipeline is None or not self._pipeline.usable:
+                if self._deployment is None or self._deployment_view.state is not DeploymentState.READY:
+                    raise ShardboardError(self._deployment_view.text, "Restart the stage or deploy again.")
+                await self._close_pipeline()
+                await self._connect(self._deployment)
+            assert self._pipeline is not None
+            return self._pipeline
+
+    async def _close_pipeline(self) -> None:
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline:
+            pipeline.break_off("", "The model was unloaded.")
+            await pipeline.close()
+
+    def _adopt(self, known: KnownNode) -> None:
+        node = Node(known, self.identity, self._node_changed, self._log.add, self._stage_changed)
+        self._nodes[known.name] = node
+        node.start()
+
+    def _node_changed(self) -> None:
+        """A machine that is lost takes the answers with it."""
+        deployment = self._deployment
+        if deployment and self._deployment_view.state is DeploymentState.READY:
+            for name in deployment.placement.nodes:
+                node = self._nodes.get(name)
+                if node and node.state in (NodeState.LOST, NodeState.NOT_PAIRED):
+                    self._fail_deployment(name, node.state_text)
+        self._changed()
+
+    def _stage_changed(self, name: str, event: agent_pb2.StageEvent) -> None:
+        stage, deployment = event.stage, self._deployment
+        if event.message:
+            failed = stage.state == agent_pb2.STAGE_STATE_FAILED
+            self._log.add(Level.ERROR if failed else Level.INFO, name, event.message)
+        if deployment and stage.epoch == deployment.epoch and stage.state == agent_pb2.STAGE_STATE_FAILED:
+            where = f"Layers {stage.first} to {stage.last} on {name} stopped."
+            self._fail_deployment(name, f"{where} {stage.cause}")
+
+    def _fail_deployment(self, node: str, cause: str) -> None:
+        if self._pipeline:
+            self._pipeline.break_off(node, cause)
+        self._show(replace(self._deployment_view, state=DeploymentState.FAILED, text=cause))
+
+    def _show_ready(self, deployment: Deployment) -> None:
+        text = f"{deployment.model} runs on {len(deployment.stages)} machines."
+        view = DeploymentView(
+            DeploymentState.READY,
+            text,
+            deployment.epoch,
+            deployment.model,
+            deployment.placement,
+            deployment.context_tokens,
+        )
+        self._show(view)
+
+    def _show(self, view: DeploymentView) -> None:
+        self._deployment_view = view
+        self._changed()
+
+    def _changed(self) -> None:
+        """Tells the listeners soon, and not more often than every SNAPSHOT_S."""
+        if self._listeners and self._pending is None:
+            self._pending = asyncio.get_running_loop().call_later(SNAPSHOT_S, self._tell)
+
+    def _tell(self) -> None:
+        self._pending = None
+        snapshot = self.snapshot()
+        for listener in list(self._listeners):
+            listener(snapshot)

@@ -68,18 +68,20 @@ class Tensor(_message.Message):
     def __init__(self, dtype: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class StepTiming(_message.Message):
-    __slots__ = ("stage", "hop_us", "queue_us", "compute_us", "serialise_us")
+    __slots__ = ("stage", "hop_us", "queue_us", "compute_us", "serialise_us", "kv_bytes")
     STAGE_FIELD_NUMBER: _ClassVar[int]
     HOP_US_FIELD_NUMBER: _ClassVar[int]
     QUEUE_US_FIELD_NUMBER: _ClassVar[int]
     COMPUTE_US_FIELD_NUMBER: _ClassVar[int]
     SERIALISE_US_FIELD_NUMBER: _ClassVar[int]
+    KV_BYTES_FIELD_NUMBER: _ClassVar[int]
     stage: int
     hop_us: int
     queue_us: int
     compute_us: int
     serialise_us: int
-    def __init__(self, stage: _Optional[int] = ..., hop_us: _Optional[int] = ..., queue_us: _Optional[int] = ..., compute_us: _Optional[int] = ..., serialise_us: _Optional[int] = ...) -> None: ...
+    kv_bytes: int
+    def __init__(self, stage: _Optional[int] = ..., hop_us: _Optional[int] = ..., queue_us: _Optional[int] = ..., compute_us: _Optional[int] = ..., serialise_us: _Optional[int] = ..., kv_bytes: _Optional[int] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("token",)

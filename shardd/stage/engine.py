@@ -27,6 +27,7 @@ from shardd.stage.scheduler import Waiting, choose, chunk_ready
 from shardd.stage.timings import Recent
 
 MAX_SEQUENCES = 64
+KV_LOOK_STEPS = 16  # decode steps between two looks at a cache's size
 NEXT = "next"  # the lane to the next stage, where a controller's lane has its id and the previous stage's has ""
 
 Header = lane_pb2.FrameHeader
@@ -75,6 +76,7 @@ class Sequence:
     chunks_in_flight: int = 0
     sampler: Sampler | None = None
     generated: int = 0
+    kv_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +368,8 @@ class Engine:
             time.sleep(self._settings.layer_delay_ms * (stage.last - stage.first + 1) / 1000)
         computed = time.monotonic_ns()
         sequence.position += step.count
+        if sequence.position % KV_LOOK_STEPS == 0 or not sequence.kv_bytes or not step.sample:
+            sequence.kv_bytes = stage.cache_bytes(sequence.cache)
 
         header = Header(sequence=step.sequence, position=step.position, count=step.count, sample=step.sample)
         if step.frame is not None:
@@ -375,6 +379,7 @@ class Engine:
             hop_us=step.hop_us,
             queue_us=max(0, (taken - step.arrived_ns) // 1000),
             compute_us=(computed - taken) // 1000,
+            kv_bytes=sequence.kv_bytes,
         )
         payload: list[Buffer] = [memoryview(part) for part in parts]
         if not stage.is_tail:

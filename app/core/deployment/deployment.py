@@ -38,7 +38,7 @@ class LiveStage:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What is live. load_bytes and load_seconds: weights loaded on all nodes together, from first order to last ready."""
+    """What is live. load_bytes, load_seconds: weights loaded on all nodes, from the first order to the last ready."""
 
     epoch: int
     model: str

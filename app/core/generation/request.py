@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the tail chooses a token. Temperature 0 is greedy; 0 switches top_k and min_p off, 1 top_p and the penalty."""
+    """How the tail chooses a token. Temperature 0: greedy; 0 switches top_k and min_p off, 1 top_p and the penalty."""
 
     temperature: float = 0.0
     top_p: float = 1.0
@@ -50,6 +50,7 @@ class StageTiming:
     queue_ms: float
     compute_ms: float
     serialise_ms: float
+    kv_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def _take_token(state: Answer, frame: Frame, detokenizer: Detokenizer, matcher: 
     token = frame.header.token
     now = state.elapsed()
     timings = tuple(
-        StageTiming(t.stage, t.hop_us / 1000, t.queue_us / 1000, t.compute_us / 1000, t.serialise_us / 1000)
+        StageTiming(t.stage, t.hop_us / 1000, t.queue_us / 1000, t.compute_us / 1000, t.serialise_us / 1000, t.kv_bytes)
         for t in frame.header.timings
     )
     state.token_times.append(now)
@@ -161,14 +161,14 @@ def _result(state: Answer, deployment: Deployment, inventory: Inventory) -> Gene
         ttft_ms=ttft * 1000 if ttft is not None else None,
         prefill_tokens_per_s=state.prompt_tokens / ttft if ttft else None,
         decode_tokens_per_s=(len(times) - 1) / decode_s if decode_s > 0 else None,
-        stages=stage_reports(deployment, inventory, state.timings, state.prompt_tokens + len(state.token_ids)),
+        stages=stage_reports(deployment, inventory, state.timings),
         events=tuple(state.events),
         logprobs=tuple(state.logprobs),
     )
 
 
 def stage_reports(
-    deployment: Deployment, inventory: Inventory, timings: Sequence[tuple[StageTiming, ...]], tokens: int
+    deployment: Deployment, inventory: Inventory, timings: Sequence[tuple[StageTiming, ...]]
 ) -> tuple[StageReport, ...]:
     """Each stage over an answer. The first token's timings are left out: they belong to the prompt."""
     steps = [timing for token in timings[1:] for timing in token]
@@ -181,7 +181,7 @@ def stage_reports(
                 first=stage.first,
                 last=stage.last,
                 weights_bytes=inventory.weights_bytes(stage.first, stage.last),
-                kv_bytes=sum(inventory.kv_bytes_per_token[stage.first : stage.last + 1]) * tokens,
+                kv_bytes=max((t.kv_bytes for token in timings for t in token if t.stage == index), default=0),
                 compute_ms=spread([timing.compute_ms for timing in mine]),
                 queue_ms=spread([timing.queue_ms for timing in mine]),
                 hop_ms=spread([timing.hop_ms for timing in mine]) if len(deployment.stages) > 1 else None,

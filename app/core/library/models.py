@@ -53,7 +53,8 @@ def resolve_model(name_or_directory: str, folders: Sequence[Path] = ()) -> Path:
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise ShardboardError(
-                f"{path} is not a model: it has no config.json.", "Name the folder that holds config.json and *.safetensors."
+                f"{path} is not a model: it has no config.json.",
+                "Name the folder that holds config.json and *.safetensors.",
             )
         return path.resolve()
     if path.is_file() or os.sep in name_or_directory and path.is_absolute():
@@ -67,7 +68,8 @@ def resolve_model(name_or_directory: str, folders: Sequence[Path] = ()) -> Path:
     names = [model.name for model in models]
     near = difflib.get_close_matches(name_or_directory, names, 3, 0.4) or names[:5]
     raise ShardboardError(
-        f'There is no model "{name_or_directory}" here.', f"Name a folder, or one of: {', '.join(near)}." if near else ""
+        f'There is no model "{name_or_directory}" here.',
+        f"Name a folder, or one of: {', '.join(near)}." if near else "",
     )
 
 

@@ -149,13 +149,16 @@ def parse_placement(text: str, node_names: Sequence[str], layer_count: int) -> P
     matches = [_RANGE.fullmatch(part) for part in parts]
     for part, match in zip(parts, matches, strict=True):
         if match is None:
-            raise UsageError(f'"{part}" is not a layer range.', "Write ranges such as 0-3,4-7 or mini-1=0-3,mini-2=4-7.")
+            raise UsageError(
+                f'"{part}" is not a layer range.', "Write ranges such as 0-3,4-7 or mini-1=0-3,mini-2=4-7."
+            )
     named = [match["node"] is not None for match in matches if match]
     if any(named) and not all(named):
         raise UsageError("Some ranges name a node and some do not.", "Name all of them or none.")
     if not any(named) and len(parts) > len(node_names):
         raise UsageError(
-            f"{len(parts)} ranges were given for {len(node_names)} machines.", "Give one range a machine, or add machines."
+            f"{len(parts)} ranges were given for {len(node_names)} machines.",
+            "Give one range a machine, or add machines.",
         )
     stages = tuple(
         StageRange(
@@ -198,7 +201,9 @@ def problems(
             sentence = f"{node} has layers up to {stage.last}, but the model's last layer is {count - 1}: end there."
             found.append(Problem("out_of_range", node, sentence))
         if stage.first > expected:
-            gap = f"Layer {expected} is" if stage.first == expected + 1 else f"Layers {expected} to {stage.first - 1} are"
+            gap = (
+                f"Layer {expected} is" if stage.first == expected + 1 else f"Layers {expected} to {stage.first - 1} are"
+            )
             found.append(Problem("gap", node, f"{gap} on no machine: let {node} begin at layer {expected}."))
         elif stage.first < expected:
             sentence = f"{_words(stage)} overlap the range before: let {node} begin at layer {expected}."

@@ -59,7 +59,9 @@ class PlanReport:
         }
 
     def to_text(self) -> str:
-        lines = [f"{self.model}: {self.layers} layers. " + ("It fits." if self.fits else f"It does not fit. {self.why_not}")]
+        lines = [
+            f"{self.model}: {self.layers} layers. " + ("It fits." if self.fits else f"It does not fit. {self.why_not}")
+        ]
         for stage in self.stages:
             lines.append(
                 f"  {stage.node:<16} layers {stage.first:>3} to {stage.last:<3}  "
@@ -67,7 +69,9 @@ class PlanReport:
                 f"{format_bytes(max(0, stage.free_after_bytes))} left"
             )
         rate = self.predicted.decode_tokens_per_s
-        lines.append(f"About {rate:.1f} tokens/s." if rate else "The speed is not known until these machines have run once.")
+        lines.append(
+            f"About {rate:.1f} tokens/s." if rate else "The speed is not known until these machines have run once."
+        )
         return "\n".join(lines)
 
 
