@@ -14,6 +14,7 @@ from app.core.activity import ActivityLog
 from app.core.cluster.address import parse_address
 from app.core.cluster.discovery import Discovery
 from app.core.cluster.joining import ProbedAgent, explain_probe, fetch_certificate
+from app.core.cluster.local_agents import LocalAgents
 from app.core.cluster.node import KnownNode, Node
 from app.core.cluster.registry import NodeRegistry
 from app.core.deployment.deployment import Deployment, DeploymentFailed, DeployOrder, deploy, restart, unload
@@ -67,16 +68,21 @@ class NodeMove:
 
 
 class Controller:
-    """local_nodes: agents that were started for this controller alone; they are not remembered.
+    """What the window and the command line hold.
 
-    discover: whether to look for agents on the network. layer_delay_ms: bench only.
+    local_agents: names of agents to start on this machine, which end with the controller.
+    agents_folder: where these keep their shards; None: a temporary folder.
+    known_nodes: whether to connect to the nodes that were added before.  discover: whether to look for agents.
+    layer_delay_ms: bench only.
     """
 
     def __init__(
         self,
         paths: ControllerPaths,
         *,
-        local_nodes: Sequence[KnownNode] = (),
+        local_agents: Sequence[str] = (),
+        agents_folder: Path | None = None,
+        known_nodes: bool = True,
         discover: bool = True,
         layer_delay_ms: float = 0.0,
     ) -> None:
@@ -84,7 +90,8 @@ class Controller:
         self.identity = load_or_create_identity(paths.identity, "controller")
         self._registry = NodeRegistry(paths)
         self._digests = DigestCache(paths.digests)
-        self._local_nodes = tuple(local_nodes)
+        self._agents = LocalAgents(local_agents, self.identity, folder=agents_folder) if local_agents else None
+        self._known_nodes = known_nodes
         self._layer_delay_ms = layer_delay_ms
         self._log = ActivityLog()
         self._nodes: dict[str, Node] = {}
@@ -142,9 +149,15 @@ class Controller:
     # -- nodes -------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Connects to the known nodes and begins to look for agents. Returns at once; states arrive by snapshot."""
-        for known in (*self._local_nodes, *self._registry.all()):
-            self._adopt(known)
+        """Starts this machine's agents, connects to the known nodes and begins to look for others. What becomes of
+        them arrives by snapshot. Raises ShardboardError when a local agent does not start."""
+        if self._agents:
+            await self._agents.__aenter__()
+            for known in self._agents.nodes:
+                self._adopt(known)
+        if self._known_nodes:
+            for known in self._registry.all():
+                self._adopt(known)
         self._models = tuple(model.name for model in await asyncio.to_thread(find_models))
         if self._discovery:
             await self._discovery.start()
@@ -161,6 +174,8 @@ class Controller:
         if self._tokenizer:
             await asyncio.gather(self._tokenizer, return_exceptions=True)
         await asyncio.gather(*(node.close() for node in self._nodes.values()))
+        if self._agents:
+            await self._agents.__aexit__(None, None, None)
 
     async def wait_ready(self, seconds: float = READY_S) -> None:
         """Returns when every node is ready. Raises ShardboardError naming one that is not."""
@@ -298,13 +313,19 @@ class Controller:
 
     # -- answers -----------------------------------------------------------------------------------------------------
 
+    async def tokenizer(self) -> ModelTokenizer:
+        """The chosen model's, once it is loaded. Raises ShardboardError."""
+        if self._tokenizer is None:
+            raise ShardboardError("No model is chosen.", "Choose one first.")
+        return await asyncio.shield(self._tokenizer)
+
     async def generate(self, request: GenerationRequest) -> AsyncIterator[GenerationUpdate]:
         """Updates of one answer; the last is a GenerationResult. Closing the iterator stops it at the next token."""
         if self._deployment is None or self._tokenizer is None or self._model is None:
             raise ShardboardError("Nothing is deployed.", "Deploy a model first.")
         if request.max_tokens < 1:
             raise ShardboardError("An answer needs at least one token.", "Choose 1 or more.")
-        tokenizer = await asyncio.shield(self._tokenizer)
+        tokenizer = await self.tokenizer()
         prompt = await prompt_ids(request, tokenizer)
         pipeline = await self._usable_pipeline()
         updates = answer(request, prompt, tokenizer, pipeline, self._model.inventory)
@@ -348,8 +369,9 @@ class Controller:
         self._log.add(
             Level.INFO,
             "",
-            f"{deployment.model} is deployed on {len(deployment.stages)} machines: {format_bytes(deployment.sent_bytes)} "
-            f"sent, {format_bytes(deployment.load_bytes)} loaded in {deployment.load_seconds:.1f} s.",
+            f"{deployment.model} is deployed on {len(deployment.stages)} machines: "
+            f"{format_bytes(deployment.sent_bytes)} sent, {format_bytes(deployment.load_bytes)} loaded in "
+            f"{deployment.load_seconds:.1f} s.",
         )
 
     async def _connect(self, deployment: Deployment) -> None:

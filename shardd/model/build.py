@@ -34,7 +34,7 @@ def build_model(config: Mapping[str, Any], weights: Mapping[str, mx.array]) -> A
     _check_layers(config)
     with contained_imports():
         utils: Any = importlib.import_module("mlx_lm.utils")
-        model_class, arguments_class = _classes(utils, dict(config))
+    model_class, arguments_class = _classes(utils, dict(config))
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_text(json.dumps(config))
         classes = _always((_fed_class(model_class, weights), arguments_class))
@@ -91,7 +91,8 @@ def _classes(utils: Any, config: dict[str, Any]) -> tuple[type, type]:
     if utils.MODEL_REMAPPING.get(name, name) not in known:  # before anything is imported by that name
         raise _unknown(config)
     try:
-        model_class, arguments_class = utils._get_classes(config)
+        with contained_imports():
+            model_class, arguments_class = utils._get_classes(config)
     except (ValueError, ImportError, AttributeError) as error:
         raise _unknown(config) from error
     return model_class, arguments_class

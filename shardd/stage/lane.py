@@ -22,6 +22,8 @@ from shardd.rpc import lane_pb2
 from shardd.stage.frames import PREFIX, Buffer, Frame, decode_header, decode_prefix, encode_prefix
 
 PING_INTERVAL_S = 0.5
+FIRST_PINGS = 16  # a burst at the beginning fixes the offset; after that the clocks drift slowly
+FIRST_PING_INTERVAL_S = 0.02
 JOIN_BYTES = 16 * 1024  # a TLS record's size: smaller frames go out as one write
 
 
@@ -68,6 +70,7 @@ class Lane:
         self._frame_lock = threading.Lock()
         self._closed = threading.Event()
         self._next_ping = 0.0
+        self._pings = 0
         self.clock = ClockOffset()
 
     def send(self, header: lane_pb2.FrameHeader, payload: Sequence[Buffer] = ()) -> None:
@@ -136,7 +139,8 @@ class Lane:
                 view = view[count:]
             except ssl.SSLWantReadError:
                 self._ping_if_due()
-                self._wait(select.POLLIN, PING_INTERVAL_S)
+                early = self._measure and self._pings <= FIRST_PINGS
+                self._wait(select.POLLIN, FIRST_PING_INTERVAL_S if early else PING_INTERVAL_S)
             except ssl.SSLWantWriteError:
                 self._wait(select.POLLOUT, 0.05)
             except (OSError, ValueError) as error:
@@ -146,8 +150,8 @@ class Lane:
     def _ping_if_due(self) -> None:
         now = time.monotonic()
         if self._measure and now >= self._next_ping:
-            # A first burst fixes the offset quickly; after that the clocks drift slowly.
-            self._next_ping = now + (PING_INTERVAL_S if self.clock.known else 0.01)
+            self._pings += 1
+            self._next_ping = now + (PING_INTERVAL_S if self._pings > FIRST_PINGS else FIRST_PING_INTERVAL_S)
             self.send(lane_pb2.FrameHeader(kind=lane_pb2.PING))
 
     def _wait(self, events: int, seconds: float) -> None:

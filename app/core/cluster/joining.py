@@ -39,8 +39,8 @@ async def explain_probe(
     advice = ""
     if not trusts_us:
         advice = (
-            f"This machine does not know this controller yet. Copy {identity_folder / 'certificate.pem'} to it and start "
-            "its agent with: shardd run --trust certificate.pem"
+            f"This machine does not know this controller yet. Copy {identity_folder / 'certificate.pem'} to it "
+            "and start its agent with: shardd run --trust certificate.pem"
         )
     elif not trusted:
         advice = f"Compare the fingerprint with what shardd printed there: {short_fingerprint(fingerprint)}"

@@ -1,4 +1,7 @@
-"""Temporary agents on this machine: real processes, real TLS on loopback, gone without a trace at the end."""
+"""Agents on this machine that the controller starts itself: real processes, real TLS on loopback.
+
+Temporary ones are gone without a trace at the end; this machine's own agent keeps its shards.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,14 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from app.core.cluster.node import KnownNode
 from app.core.errors import ShardboardError
+from shardd.host import private_directory
 from shardd.identity import Identity
 
 START_S = 60.0
@@ -21,18 +26,23 @@ STOP_S = 8.0
 
 
 class LocalAgents:
-    """An async context: entering starts count agents, leaving stops them and removes their folder.
+    """An async context: entering starts an agent for each name, leaving stops them.
+
+    folder: where their data stays; None: a temporary one, removed at the end.
 
     Each is paired by handing over certificates: it is started with the controller's, and answers with its own. They
     end with their stdin, so they are gone even when the controller is killed.
     """
 
-    def __init__(self, count: int, identity: Identity, *, prefix: str = "local", memory_limit: str = "") -> None:
-        self._names = [f"{prefix}-{number}" for number in range(1, count + 1)]
+    def __init__(
+        self, names: Sequence[str], identity: Identity, *, folder: Path | None = None, memory_limit: str = ""
+    ) -> None:
+        self.names = tuple(names)
         self._identity = identity
+        self._temporary = folder is None
+        self._folder = folder
         self._memory_limit = memory_limit
         self._processes: list[asyncio.subprocess.Process] = []
-        self._folder: Path | None = None
         self.nodes: tuple[KnownNode, ...] = ()
 
     @property
@@ -40,11 +50,12 @@ class LocalAgents:
         return tuple(process.pid for process in self._processes)
 
     async def __aenter__(self) -> LocalAgents:
-        self._folder = Path(tempfile.mkdtemp(prefix="shardboard-"))
-        certificate = self._folder / "controller.pem"
+        folder = private_directory(self._folder or Path(tempfile.mkdtemp(prefix="shardboard-")))
+        self._folder = folder
+        certificate = folder / "controller.pem"
         certificate.write_bytes(self._identity.certificate_pem)
         try:
-            starts = [self._start(name, self._folder, certificate) for name in self._names]
+            starts = [self._start(name, folder, certificate) for name in self.names]
             self.nodes = tuple(await asyncio.gather(*starts))
         except BaseException:
             await self._stop()
@@ -98,6 +109,11 @@ class LocalAgents:
                     process.kill()
                 await process.wait()
         self._processes.clear()
-        if self._folder is not None:
+        if self._temporary and self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
             self._folder = None
+
+
+def numbered(prefix: str, count: int) -> tuple[str, ...]:
+    """local-1, local-2 …"""
+    return tuple(f"{prefix}-{number}" for number in range(1, count + 1))

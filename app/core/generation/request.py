@@ -32,10 +32,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """Either messages (rendered by the model's chat template) or a raw prompt."""
+    """Messages (rendered by the model's chat template), or a raw prompt, or token ids as they are.
+
+    ignore_end: go on past the tokens that end an answer, for a bench of a fixed length.
+    """
 
     messages: tuple[Message, ...] = ()
     prompt: str = ""
+    prompt_ids: tuple[int, ...] = ()
+    ignore_end: bool = False
     sampling: Sampling = Sampling()
     max_tokens: int = 512
     stop: tuple[str, ...] = ()

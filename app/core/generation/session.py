@@ -53,6 +53,8 @@ class Answer:
 
 async def prompt_ids(request: GenerationRequest, tokenizer: ModelTokenizer) -> list[int]:
     """The request's token ids. Raises ShardboardError; a chat template that loops is given up."""
+    if request.prompt_ids:
+        return list(request.prompt_ids)
     work = (
         asyncio.to_thread(tokenizer.render, request.messages)
         if request.messages
@@ -73,7 +75,8 @@ async def answer(
 ) -> AsyncIterator[GenerationUpdate]:
     """The updates of one answer, a GenerationResult last. Closing the iterator stops the sequence at the next token."""
     state = Answer(len(prompt))
-    sequence = pipeline.open(prompt, request.sampling, request.max_tokens, tokenizer.stop_tokens)
+    stop_tokens = () if request.ignore_end else tokenizer.stop_tokens
+    sequence = pipeline.open(prompt, request.sampling, request.max_tokens, stop_tokens)
     detokenizer, matcher = tokenizer.detokenizer(), StopMatcher(request.stop)
     ended = False
     try:

@@ -57,7 +57,7 @@ def resolve_model(name_or_directory: str, folders: Sequence[Path] = ()) -> Path:
                 "Name the folder that holds config.json and *.safetensors.",
             )
         return path.resolve()
-    if path.is_file() or os.sep in name_or_directory and path.is_absolute():
+    if path.is_file() or path.is_absolute():
         raise ShardboardError(f"{path} is not a folder.", "Name the folder that holds config.json and *.safetensors.")
     models = find_models(folders)
     for model in models:

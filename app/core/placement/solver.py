@@ -119,7 +119,8 @@ def _explain(sizes: _Sizes, nodes: Sequence[NodeCapacity]) -> str:
     if wanted > free:
         return (
             f"The model needs about {format_bytes(wanted)} and the machines have {format_bytes(free)} free together: "
-            f"{format_bytes(wanted - free)} are missing. Add a machine, close programs, or choose a smaller context or model."
+            f"{format_bytes(wanted - free)} are missing. Add a machine, close programs, or choose a smaller context or "
+            "model."
         )
     return (
         "The layers do not fit the machines one by one, although their memory would be enough together: "

@@ -1,0 +1,114 @@
+"""Which cluster a command works on: temporary local agents with a model deployed, or what runs already."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from app.core.cluster.local_agents import numbered
+from app.core.controller import Controller
+from app.core.errors import ShardboardError, UsageError
+from app.core.library.models import BUILT_IN
+from app.core.paths import ControllerPaths, controller_paths
+from app.core.placement.placement import Placement, even_split, parse_placement, problems
+
+DEFAULT_CONTEXT = 4096
+MOST_LOCAL = 64
+
+
+@contextlib.asynccontextmanager
+async def opened(options: argparse.Namespace, prefix: str = "local") -> AsyncIterator[Controller]:
+    """A controller with a model ready to generate, as --local, --model, --place and --context say."""
+    if options.local is None:
+        async with connected(known_nodes=True) as controller:
+            await attach(controller, options)
+            yield controller
+        return
+    async with temporary_data() as paths:
+        names = local_names(options.local, prefix)
+        controller = Controller(
+            paths,
+            local_agents=names,
+            known_nodes=False,
+            discover=False,
+            layer_delay_ms=getattr(options, "layer_delay_ms", 0.0),
+        )
+        async with contextlib.AsyncExitStack() as stack:
+            # Whatever is wrong with the model or the placement is said before any process starts.
+            await controller.choose_model(options.model or BUILT_IN)
+            placement = wanted_placement(controller, options.place, names)
+            stack.push_async_callback(controller.close)
+            await controller.start()
+            await controller.wait_ready()
+            await controller.deploy(placement, context_tokens(controller, options.context))
+            yield controller
+
+
+@contextlib.asynccontextmanager
+async def connected(*, known_nodes: bool, discover: bool = False) -> AsyncIterator[Controller]:
+    """A controller on this user's own nodes."""
+    controller = Controller(controller_paths(), known_nodes=known_nodes, discover=discover)
+    try:
+        await controller.start()
+        yield controller
+    finally:
+        await controller.close()
+
+
+@contextlib.asynccontextmanager
+async def temporary_data() -> AsyncIterator[ControllerPaths]:
+    """A controller's data folder that is gone afterwards: nothing of the user's is touched."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="shardboard-", ignore_cleanup_errors=True) as folder:
+        yield controller_paths(Path(folder))
+
+
+async def attach(controller: Controller, options: argparse.Namespace) -> None:
+    """Takes up the running deployment. Raises ShardboardError when there is none, or it runs another model."""
+    if options.place:
+        raise UsageError("--place needs --local.", "Place a running deployment with: shardboard deploy MODEL --place …")
+    if not controller.nodes:
+        raise ShardboardError(
+            "No machine is known and nothing is deployed.", "Use --local 3 for temporary agents here."
+        )
+    await controller.wait_ready()
+    await controller.attach()
+    running = controller.deployment
+    if options.model and running and Path(options.model).name != running.model:
+        raise ShardboardError(
+            f"{running.model} is deployed, not {options.model}.", f"Run: shardboard deploy {options.model}"
+        )
+
+
+def local_names(count: int, prefix: str) -> tuple[str, ...]:
+    if not 1 <= count <= MOST_LOCAL:
+        raise UsageError(f"--local {count} is not possible.", f"Choose 1 to {MOST_LOCAL} agents.")
+    return numbered(prefix, count)
+
+
+def wanted_placement(controller: Controller, text: str | None, names: tuple[str, ...]) -> Placement:
+    """--place, or layers as evenly as possible. Raises UsageError naming what is wrong."""
+    model = controller.snapshot().model
+    assert model is not None
+    inventory = model.inventory
+    if not text:
+        return even_split(names, inventory.layer_count, inventory.forbidden_cuts)
+    placement = parse_placement(text, names, inventory.layer_count)
+    wrong = problems(placement, names, inventory.forbidden_cuts)
+    if wrong:
+        raise UsageError(wrong[0].sentence)
+    return placement
+
+
+def context_tokens(controller: Controller, wanted: int | None) -> int:
+    """--context, or the model's own length up to DEFAULT_CONTEXT."""
+    model = controller.snapshot().model
+    longest = (model.inventory.context_length if model else None) or DEFAULT_CONTEXT
+    if wanted is None:
+        return min(DEFAULT_CONTEXT, longest)
+    if not wanted >= 16:
+        raise UsageError("The context is too short.", "Choose 16 tokens or more.")
+    return wanted

@@ -1,0 +1,267 @@
+"""The commands that ask and answer: generate, chat, demo, plan, nodes, status, deploy, undeploy, models."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from app.cli import output
+from app.cli.cluster import attach, connected, context_tokens, opened, wanted_placement
+from app.core.controller import Controller
+from app.core.errors import ShardboardError, UsageError
+from app.core.generation.request import GenerationRequest, GenerationResult, Message, Sampling, TokenEvent
+from app.core.library.models import find_models, resolve_model
+from app.core.placement.plan import plan
+from app.core.placement.solver import NodeCapacity, WhyNot, balance
+from app.core.snapshot import NodeState
+from shardd.host import MemoryReader, describe_host, format_bytes, parse_size
+from shardd.model.inventory import inspect
+
+
+def print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document, ensure_ascii=False), flush=True)
+
+
+def sampling_of(options: argparse.Namespace) -> Sampling:
+    return Sampling(
+        temperature=options.temp,
+        top_p=options.top_p,
+        top_k=options.top_k,
+        min_p=options.min_p,
+        repetition_penalty=options.repetition_penalty,
+        seed=options.seed,
+        logit_bias=dict(options.logit_bias),
+        logprobs=options.logprobs,
+    )
+
+
+async def generate(options: argparse.Namespace) -> int:
+    async with opened(options) as controller:
+        return await _answer_once(controller, options)
+
+
+async def demo(options: argparse.Namespace) -> int:
+    """Headless: one answer. The window's demo is app.cli.window's."""
+    if not options.prompt:
+        raise UsageError("demo --headless needs a prompt.", 'Add: -p "What is a shard?"')
+    async with opened(options, "mini") as controller:
+        return await _answer_once(controller, options)
+
+
+async def _answer_once(controller: Controller, options: argparse.Namespace) -> int:
+    request = GenerationRequest(
+        messages=() if options.raw else (Message("user", options.prompt),),
+        prompt=options.prompt if options.raw else "",
+        sampling=sampling_of(options),
+        max_tokens=options.max_tokens,
+        stop=tuple(options.stop),
+    )
+    result = await _stream(controller, request, quiet=options.json)
+    if options.json:
+        print_json(output.generation_json(result))
+    else:
+        print(f"\n[{output.summary(result)}]", file=sys.stderr)
+    return _exit_code(result)
+
+
+async def _stream(controller: Controller, request: GenerationRequest, *, quiet: bool) -> GenerationResult:
+    """Prints the text as it comes and answers the result."""
+    result: GenerationResult | None = None
+    async for update in controller.generate(request):
+        if isinstance(update, TokenEvent) and not quiet:
+            print(update.text, end="", flush=True)
+        elif isinstance(update, GenerationResult):
+            result = update
+    assert result is not None
+    return result
+
+
+def _exit_code(result: GenerationResult) -> int:
+    if result.finish_reason != "error":
+        return 0
+    for event in result.events:
+        print(f"shardboard: {event.message}", file=sys.stderr)
+    return 1
+
+
+async def chat(options: argparse.Namespace) -> int:
+    """A conversation on the terminal: an empty line or Ctrl-D ends it."""
+    async with opened(options) as controller:
+        messages: list[Message] = [Message("system", options.system)] if options.system else []
+        print("Write a message; an empty line ends the chat.", file=sys.stderr)
+        while True:
+            text = await _read_line()
+            if not text:
+                return 0
+            messages.append(Message("user", text))
+            request = GenerationRequest(
+                messages=tuple(messages), sampling=sampling_of(options), max_tokens=options.max_tokens
+            )
+            result = await _stream(controller, request, quiet=False)
+            print(f"\n[{output.summary(result)}]", file=sys.stderr)
+            if _exit_code(result):
+                return 1
+            messages.append(Message("assistant", result.text))
+
+
+async def _read_line() -> str:
+    """One line from the terminal; a Ctrl-C while it waits ends the program and not only the thread."""
+    loop = asyncio.get_running_loop()
+    line: asyncio.Future[str] = loop.create_future()
+    print("> ", end="", file=sys.stderr, flush=True)
+
+    def readable() -> None:
+        if not line.done():
+            line.set_result(sys.stdin.readline())
+
+    try:
+        loop.add_reader(sys.stdin.fileno(), readable)
+    except PermissionError:  # stdin is a plain file, which is always readable
+        return sys.stdin.readline().strip()
+    try:
+        return (await line).strip()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+
+
+async def show_plan(options: argparse.Namespace) -> int:
+    directory = await asyncio.to_thread(resolve_model, options.model)
+    inventory = await asyncio.to_thread(inspect, directory)
+    context = options.context or min(4096, inventory.context_length or 4096)
+    if options.node:
+        capacities = [_capacity(text) for text in options.node]
+    else:
+        async with connected(known_nodes=True) as controller:
+            if controller.nodes:
+                await controller.wait_ready()
+            nodes = controller.snapshot().nodes
+            capacities = [NodeCapacity(n.name, n.memory.shard_available) for n in nodes if n.memory]
+        if not capacities:
+            capacities = [NodeCapacity(describe_host().name, MemoryReader().read().available)]
+    report = plan(directory.name, inventory, capacities, context)
+    print_json(report.to_json()) if options.json else print(report.to_text())
+    return 0 if report.fits else 1
+
+
+def _capacity(text: str) -> NodeCapacity:
+    name, separator, size = text.partition("=")
+    if not separator or not name:
+        raise UsageError(f'"{text}" does not say how much memory a machine has.', "Write --node mini-1=16GB.")
+    return NodeCapacity(name, parse_size(size))
+
+
+async def show_nodes(options: argparse.Namespace) -> int:
+    async with connected(known_nodes=True) as controller:
+        await _settle(controller)
+        nodes = controller.snapshot().nodes
+        if options.json:
+            print_json({"nodes": [output.node_json(node) for node in nodes]})
+        else:
+            print(output.nodes_text(nodes))
+    return 0
+
+
+async def show_status(options: argparse.Namespace) -> int:
+    async with connected(known_nodes=True) as controller:
+        while True:
+            await _settle(controller)
+            try:
+                await attach(controller, argparse.Namespace(place=None, model=None))
+            except ShardboardError as error:
+                sentence = str(error)
+            else:
+                sentence = controller.snapshot().deployment.text
+            snapshot = controller.snapshot()
+            if options.json:
+                print_json(output.status_json(snapshot))
+            else:
+                print(sentence)
+                print(output.nodes_text(snapshot.nodes))
+            if not options.watch:
+                return 0
+            await asyncio.sleep(2.0)
+
+
+async def _settle(controller: Controller) -> None:
+    """Until every node has either answered or is known not to."""
+    for _ in range(60):
+        if all(node.state is not NodeState.CONNECTING for node in controller.snapshot().nodes):
+            return
+        await asyncio.sleep(0.1)
+
+
+async def deploy(options: argparse.Namespace) -> int:
+    async with connected(known_nodes=True) as controller:
+        if not controller.nodes:
+            raise ShardboardError("No machine is known yet.", "Add one in the window: Cluster, Add machine.")
+        await controller.choose_model(options.model)
+        await controller.wait_ready()
+        context = context_tokens(controller, options.context)
+        names = tuple(controller.nodes)
+        if options.place:
+            placement = wanted_placement(controller, options.place, names)
+        else:
+            snapshot = controller.snapshot()
+            assert snapshot.model is not None
+            capacities = [NodeCapacity(n.name, n.memory.shard_available) for n in snapshot.nodes if n.memory]
+            found = balance(snapshot.model.inventory, capacities, context)
+            if isinstance(found, WhyNot):
+                raise ShardboardError(found.sentence)
+            placement = found
+        await controller.deploy(placement, context)
+        snapshot = controller.snapshot()
+        print_json(output.status_json(snapshot)) if options.json else print(snapshot.deployment.text)
+    return 0
+
+
+async def undeploy(options: argparse.Namespace) -> int:
+    async with connected(known_nodes=True) as controller:
+        await attach(controller, argparse.Namespace(place=None, model=None))
+        await controller.undeploy()
+    return 0
+
+
+async def models(options: argparse.Namespace) -> int:
+    if options.action == "show":
+        return await asyncio.to_thread(_show_model, options.name, options.json)
+    found = find_models()
+    if options.json:
+        rows = [{"name": m.name, "directory": str(m.directory), "bytes": m.bytes, "source": m.source} for m in found]
+        print_json({"models": rows})
+    else:
+        for model in found:
+            print(f"{model.name:<40}  {format_bytes(model.bytes):>9}  {model.source}")
+    return 0
+
+
+def _show_model(name: str, as_json: bool) -> int:
+    directory: Path = resolve_model(name)
+    inventory = inspect(directory)
+    facts: dict[str, Any] = {
+        "name": directory.name,
+        "model_type": inventory.model_type,
+        "layers": inventory.layer_count,
+        "bytes": inventory.total_bytes,
+        "context_length": inventory.context_length,
+        "quantization": inventory.quantization,
+        "dtype": inventory.dtype,
+        "tied": inventory.tied,
+        "kv_bytes_per_token": sum(inventory.kv_bytes_per_token),
+        "units": [{"name": unit.name, "bytes": unit.nbytes} for unit in inventory.units],
+        "forbidden_cuts": {str(cut): why for cut, why in inventory.forbidden_cuts.items()},
+    }
+    if as_json:
+        print_json(facts)
+        return 0
+    print(
+        f"{directory.name}: {inventory.model_type}, {inventory.layer_count} layers, {format_bytes(inventory.total_bytes)}, "
+        f"{inventory.quantization or inventory.dtype}, context {inventory.context_length or 'unknown'}, "
+        f"{format_bytes(sum(inventory.kv_bytes_per_token))} of cache per token"
+    )
+    for unit in inventory.units:
+        print(f"  {unit.name:<12} {format_bytes(unit.nbytes):>9}")
+    return 0

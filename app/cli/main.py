@@ -1,0 +1,173 @@
+"""`shardboard`: the command line. One sentence on stderr and exit code 1 for a failure, 2 for wrong usage."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import shardd
+from app.core.errors import ShardboardError, UsageError
+from shardd.host import SentenceError
+from shardd.model.errors import ModelError
+
+Command = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except UsageError as error:
+        print(f"shardboard: {error}", file=sys.stderr)
+        return 2
+    except (ShardboardError, ModelError, SentenceError) as error:
+        print(f"shardboard: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+    except BrokenPipeError:  # whoever read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+
+
+def _awaited(name: str) -> Callable[[argparse.Namespace], int]:
+    """A command of app.cli.commands or app.cli.bench, imported only when it is used."""
+
+    def run(options: argparse.Namespace) -> int:
+        from app.cli import bench, commands
+
+        command: Command = getattr(bench if name == "bench" else commands, name)
+        return asyncio.run(_until_signalled(command(options)))
+
+    return run
+
+
+async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:
+    """Runs a command; SIGTERM ends it as Ctrl-C does, with everything cleaned up."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
+
+
+def _window(options: argparse.Namespace) -> int:
+    from app.cli.window import open_window
+
+    return open_window(demo=False)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    if options.headless:
+        return _awaited("demo")(options)
+    from app.cli.window import open_window
+
+    return open_window(demo=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="shardboard", description="One language model on all the Macs you own. Without a command: the window."
+    )
+    parser.add_argument("--version", action="version", version=f"shardboard {shardd.__version__}")
+    parser.set_defaults(run=_window)
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    def command(name: str, help_text: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help_text)
+        added.set_defaults(run=run)
+        added.add_argument("--json", action="store_true", help="one JSON object on stdout")
+        return added
+
+    demo = command("demo", "three agents on this machine and the built-in model", _demo)
+    demo.add_argument("--headless", action="store_true", help="no window: answer one prompt")
+    _add_cluster(demo, local=3)
+    _add_prompt(demo, required=False)
+
+    generate = command("generate", "answer one prompt", _awaited("generate"))
+    _add_cluster(generate)
+    _add_prompt(generate, required=True)
+
+    chat = command("chat", "a conversation on the terminal", _awaited("chat"))
+    _add_cluster(chat)
+    _add_sampling(chat)
+    chat.add_argument("--system", default="", help="system prompt")
+
+    bench = command("bench", "measure the pipeline", _awaited("bench"))
+    _add_cluster(bench)
+    bench.add_argument("--prompt-tokens", type=_positive, default=64, metavar="N")
+    bench.add_argument("--max-tokens", type=_positive, default=64, metavar="N")
+    bench.add_argument("--streams", type=_positive, default=1, metavar="M", help="answers at the same time")
+    bench.add_argument("--repeat", type=_positive, default=5, metavar="R", help="runs, of which medians are shown")
+    bench.add_argument("--baseline", action="store_true", help="also one-process mlx-lm, in turn with ours")
+    bench.add_argument("--layer-delay-ms", type=float, default=0.0, metavar="D", help="each layer also waits so long")
+
+    plan = command("plan", "where a model would go", _awaited("show_plan"))
+    plan.add_argument("model", metavar="MODEL")
+    plan.add_argument("--node", action="append", default=[], metavar="NAME=MEMORY")
+    plan.add_argument("--context", type=_positive, metavar="N")
+
+    command("nodes", "the machines that are known", _awaited("show_nodes"))
+    status = command("status", "what is deployed", _awaited("show_status"))
+    status.add_argument("--watch", action="store_true", help="again every two seconds")
+
+    deploy = command("deploy", "push, load and join a model on the known machines", _awaited("deploy"))
+    deploy.add_argument("model", metavar="MODEL")
+    deploy.add_argument("--place", metavar="RANGES")
+    deploy.add_argument("--auto", action="store_true", help="balance by free memory (the default)")
+    deploy.add_argument("--context", type=_positive, metavar="N")
+    command("undeploy", "unload the model everywhere", _awaited("undeploy"))
+
+    models = command("models", "models on this machine's disk", _awaited("models"))
+    models.add_argument("action", nargs="?", choices=["list", "show"], default="list")
+    models.add_argument("name", nargs="?", default="shardboard-tiny")
+    return parser
+
+
+def _add_cluster(parser: argparse.ArgumentParser, local: int | None = None) -> None:
+    parser.add_argument("--model", metavar="DIR_OR_NAME", help="default: the built-in model, or what is deployed")
+    parser.add_argument("--local", type=int, default=local, metavar="N", help="N temporary agents on this machine")
+    parser.add_argument("--place", metavar="RANGES", help="0-3,4-7 in node order, or NAME=0-3,…")
+    parser.add_argument("--context", type=_positive, metavar="N", help="tokens that a conversation may have")
+
+
+def _add_prompt(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument("-p", "--prompt", metavar="TEXT", required=required, default="")
+    parser.add_argument("--raw", action="store_true", help="without a chat template")
+    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end the answer before this text")
+    _add_sampling(parser)
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--max-tokens", type=_positive, default=512, metavar="N")
+    parser.add_argument("--temp", type=float, default=0.0, metavar="T")
+    parser.add_argument("--top-p", type=float, default=1.0, metavar="P")
+    parser.add_argument("--top-k", type=int, default=0, metavar="K")
+    parser.add_argument("--min-p", type=float, default=0.0, metavar="M")
+    parser.add_argument("--repetition-penalty", type=float, default=1.0, metavar="R")
+    parser.add_argument("--seed", type=int, metavar="S")
+    parser.add_argument("--logit-bias", type=_bias, action="append", default=[], metavar="TOKEN=BIAS")
+    parser.add_argument("--logprobs", action="store_true", help="with --json: each token's log-probability")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
+
+
+def _bias(text: str) -> tuple[int, float]:
+    token, _, bias = text.partition("=")
+    try:
+        return int(token), float(bias)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not TOKEN=BIAS") from None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
