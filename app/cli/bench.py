@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -81,7 +82,7 @@ async def _run(controller: Controller, prompt: tuple[int, ...], max_tokens: int,
                 result = update
         if result is None or result.finish_reason == "error":
             raise ShardboardError(result.events[-1].message if result and result.events else "A run failed.")
-        gaps = [(after - before) * 1000 for before, after in zip(times, times[1:], strict=False)]
+        gaps = [(after - before) * 1000 for before, after in pairwise(times)]
         return result, gaps, times[0], times[-1]
 
     done = await asyncio.gather(*(one() for _ in range(streams)))
@@ -188,7 +189,7 @@ def _text(report: dict[str, Any]) -> str:
     lines = [
         f"{report['model']}, {len(report['stages'])} stages, {report['streams']} streams, "
         f"medians of {report['repetitions']} runs",
-        f"  decode   {decode['tokens_per_s_per_stream']:.1f} tokens/s a stream, {decode['tokens_per_s_total']:.1f} in all",
+        f"  decode   {decode['tokens_per_s_per_stream']:.1f} tokens/s a stream, {decode['tokens_per_s_total']:.1f} all",
         f"  prefill  {prefill['tokens_per_s']:.0f} tokens/s, first token after {prefill['ttft_ms']['p50']:.0f} ms",
     ]
     for stage in report["stages"]:

@@ -258,7 +258,8 @@ def _show_model(name: str, as_json: bool) -> int:
         print_json(facts)
         return 0
     print(
-        f"{directory.name}: {inventory.model_type}, {inventory.layer_count} layers, {format_bytes(inventory.total_bytes)}, "
+        f"{directory.name}: {inventory.model_type}, {inventory.layer_count} layers, "
+        f"{format_bytes(inventory.total_bytes)}, "
         f"{inventory.quantization or inventory.dtype}, context {inventory.context_length or 'unknown'}, "
         f"{format_bytes(sum(inventory.kv_bytes_per_token))} of cache per token"
     )

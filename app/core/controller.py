@@ -115,6 +115,11 @@ class Controller:
         return self._nodes
 
     @property
+    def local_agents(self) -> LocalAgents | None:
+        """The agents that this controller started itself."""
+        return self._agents
+
+    @property
     def deployment(self) -> Deployment | None:
         return self._deployment
 

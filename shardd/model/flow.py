@@ -117,6 +117,7 @@ def _find_crossings(
             continue
         if layer == count or any(source is not None for source, _ in found):
             _forbid(forbidden, 1, layer, count, "the layers after it mix in the embedding again")
+            continue
         for cut in range(1, min(layer, count - 1) + 1):
             crossings[cut][Target("arg", layer, path)] = identity
 

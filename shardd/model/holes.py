@@ -132,7 +132,7 @@ class Slice:
                 source = returned if target.kind == "out" else (args, kwargs)
                 self._seen[target] = flatten(source)[target.path]
             if leaves:
-                raise _Leave
+                raise _Leave(returned)
             return returned
 
         return layer
@@ -169,12 +169,16 @@ class Slice:
 
 
 class _Leave(Exception):
-    """The stage's part of the pass is done."""
+    """The stage's part of the pass is done; its argument is what the last layer returned."""
 
 
 def _watched(number: int, real: Any, watch: Callable[[int, Any], None]) -> Callable[..., Any]:
     def layer(this: Any, *args: Any, **kwargs: Any) -> Any:
-        returned: Any = real.__call__(this, *args, **kwargs)
+        try:
+            returned: Any = real.__call__(this, *args, **kwargs)
+        except _Leave as leave:
+            watch(number, leave.args[0])
+            raise
         watch(number, returned)
         return returned
 

@@ -1,8 +1,8 @@
 """One-process mlx-lm on the same files: what results and speeds are compared with.
 
-Run as `python -m shardd.model.reference DIRECTORY`: each line on stdin, {"prompt": [ids], "max_tokens": n}, is answered by
-a line on stdout: {"token_ids": [...], "logprobs": [...], "first_s": seconds to the first token, "decode_tokens_per_s"}.
-Greedy; goes on past the tokens that end an answer.
+Run as `python -m shardd.model.reference DIRECTORY`: each line on stdin, {"prompt": [ids], "max_tokens": n}, is answered
+by a line on stdout: {"token_ids": [...], "logprobs": [...], "first_s": seconds to the first token,
+"decode_tokens_per_s"}. Greedy; goes on past the tokens that end an answer.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from shardd.model.errors import CheckpointError
@@ -53,46 +54,43 @@ def unit_pieces(unit: Unit, piece_bytes: int = 1 << 20, start: int = 0) -> Itera
     Raises:
         CheckpointError: a checkpoint file vanished or shrank meanwhile.
     """
-    pending = bytearray()
-    for run in _runs(unit, piece_bytes, start):
-        if not pending and len(run) == piece_bytes:
-            yield run
-            continue
-        pending += run
-        while len(pending) >= piece_bytes:
-            yield bytes(pending[:piece_bytes])
-            del pending[:piece_bytes]
-    if pending:
-        yield bytes(pending)
-
-
-def _runs(unit: Unit, piece_bytes: int, start: int) -> Iterator[bytes]:
-    """The same bytes in runs of at most `piece_bytes`, cut wherever a tensor ends."""
     header = unit_header(unit)
-    for at in range(start, len(header), piece_bytes):
-        yield header[at : at + piece_bytes]
-    skip = max(0, start - len(header))
     opened: dict[Path, int] = {}
+    segments: list[tuple[int, Callable[[int, int], bytes]]] = [
+        (len(header), lambda at, size: header[at : at + size]),
+        *((tensor.nbytes, partial(_read, opened, tensor)) for tensor in _in_order(unit)),
+    ]
+    skip, parts, room = start, list[bytes](), piece_bytes
     try:
-        for tensor in _in_order(unit):
-            if skip >= tensor.nbytes:
-                skip -= tensor.nbytes
-                continue
-            if tensor.file not in opened:
-                opened[tensor.file] = os.open(tensor.file, os.O_RDONLY)
-            at, end = tensor.offset + skip, tensor.offset + tensor.nbytes
-            skip = 0
-            while at < end:
-                run = os.pread(opened[tensor.file], min(piece_bytes, end - at), at)
-                if not run:
-                    raise CheckpointError(f"{tensor.file.name} became shorter while it was read.", FETCH_AGAIN)
-                yield run
+        for length, read in segments:
+            at = min(skip, length)
+            skip -= at
+            while at < length:
+                if not room:
+                    yield b"".join(parts)
+                    parts, room = [], piece_bytes
+                # As a rule one read fills a piece, and joining it alone does not copy it.
+                run = read(at, min(room, length - at))
+                parts.append(run)
                 at += len(run)
+                room -= len(run)
+        if parts:
+            yield b"".join(parts)
     except OSError as error:
         raise CheckpointError(f"{error.filename or unit.name} cannot be read: {error.strerror}.") from error
     finally:
         for descriptor in opened.values():
             os.close(descriptor)
+
+
+def _read(opened: dict[Path, int], tensor: TensorInfo, at: int, size: int) -> bytes:
+    """At most `size` bytes of `tensor` from byte `at` on; its file stays open in `opened`."""
+    if tensor.file not in opened:
+        opened[tensor.file] = os.open(tensor.file, os.O_RDONLY)
+    run = os.pread(opened[tensor.file], size, tensor.offset + at)
+    if not run:
+        raise CheckpointError(f"{tensor.file.name} became shorter while it was read.", FETCH_AGAIN)
+    return run
 
 
 def _in_order(unit: Unit) -> list[TensorInfo]:

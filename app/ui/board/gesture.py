@@ -1,9 +1,9 @@
 """What the mouse is doing on the strip, as a value: select a run of cells, or carry a range to a node. Imports no Qt.
 
-    idle ──press on cell──▶ pressed ──moved on cells──▶ selecting ──release──▶ idle (a selection)
-      │                        │ the cell was selected, or it was not a cell
-      └──press on block──▶ pressed ──moved 6 px──▶ carrying ──release over a node──▶ idle (a drop)
-                                                       └──Escape, or released elsewhere──▶ idle (nothing)
+idle ──press on cell──▶ pressed ──moved on cells──▶ selecting ──release──▶ idle (a selection)
+  │                        │ the cell was selected, or it was not a cell
+  └──press on block──▶ pressed ──moved 6 px──▶ carrying ──release over a node──▶ idle (a drop)
+                                                   └──Escape, or released elsewhere──▶ idle (nothing)
 """
 
 from __future__ import annotations
@@ -113,5 +113,6 @@ def step(now: Gesture, delta: int, block: Run, extend: bool) -> Gesture:
     ends = (now.selection.first, now.selection.last)
     head = ends[1] if now.anchor == ends[0] else ends[0]
     layer = max(block.first, min(block.last, head + delta))
-    return replace(now, selection=span(now.anchor, layer) if extend else Run(layer, layer),
-                   anchor=now.anchor if extend else layer)
+    return replace(
+        now, selection=span(now.anchor, layer) if extend else Run(layer, layer), anchor=now.anchor if extend else layer
+    )

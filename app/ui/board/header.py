@@ -75,7 +75,9 @@ class BoardHeader(QWidget):
         self.show_summary(state.summary)
         explain(self.undo, state.undo_why_not, "Undo the last edit")
         explain(self.redo, state.redo_why_not, "Redo the edit that was undone")
-        explain(self.balance, state.balance_why_not, "Spreads the layers so that the slowest stage is as fast as can be")
+        explain(
+            self.balance, state.balance_why_not, "Spreads the layers so that the slowest stage is as fast as can be"
+        )
         explain(self.deploy, state.deploy_why_not, state.deploy_note)
         self.deploy.setText("Deploying…" if deploying else words.deploy_label(state))
         self.cancel.setVisible(deploying)

@@ -208,9 +208,7 @@ class LayerStrip(QWidget):
         block.moved.connect(lambda at: self._on_move(block, at))
         block.released.connect(lambda _at: self._on_release())
         block.stepped.connect(lambda delta, extend: self._set(gesture.step(self._gesture, delta, block.run, extend)))
-        block.all_chosen.connect(
-            lambda: self._set(Gesture(selection=block.run, anchor=block.run.first))
-        )
+        block.all_chosen.connect(lambda: self._set(Gesture(selection=block.run, anchor=block.run.first)))
         block.escaped.connect(self._on_escape)
         block.menu_wanted.connect(lambda at: self._on_menu(block, at.toPoint()))
         return block
@@ -334,5 +332,3 @@ class LayerStrip(QWidget):
             if 0 <= local.y() <= viewport.height():
                 push = -24 if local.x() < 30 else 24 if local.x() > viewport.width() - 30 else 0
                 area.horizontalScrollBar().setValue(area.horizontalScrollBar().value() + push)
-
-

@@ -60,7 +60,9 @@ class EmptyTarget(QWidget):
         ink = values.node(self.outlook.colour)
         strong = self._target or self.hasFocus()
         over = self._target and words.over(self.outlook)
-        edge = values.danger if over else values.text if self.hasFocus() else ink if self._target else values.border_strong
+        edge = (
+            values.danger if over else values.text if self.hasFocus() else ink if self._target else values.border_strong
+        )
         pen = QPen(colour(edge), 2 if strong else 1)
         if not strong:
             pen.setStyle(Qt.PenStyle.DashLine)

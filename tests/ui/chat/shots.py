@@ -49,9 +49,14 @@ Prefill is different: with `chunk=512` the stages overlap, and throughput is set
 
 See [the notes](https://example.com/pipelines/notes) or https://example.org/a?b=1.
 '''
-WIDE = "| " + " | ".join(f"column_number_{n}" for n in range(8)) + " |\n" + "| --- " * 8 + "|\n" + (
-    "| " + " | ".join(f"{n * 1000:,} tokens" for n in range(8)) + " |\n"
-) * 3
+WIDE = (
+    "| "
+    + " | ".join(f"column_number_{n}" for n in range(8))
+    + " |\n"
+    + "| --- " * 8
+    + "|\n"
+    + ("| " + " | ".join(f"{n * 1000:,} tokens" for n in range(8)) + " |\n") * 3
+)
 RTL = "مرحبا! هذا جواب **قصير** عن الطبقات.\n\n- أولاً: الذاكرة\n- ثانياً: الشبكة\n\n```\nx = 1\n```\n\nEnglish again."
 QUESTION = "How does splitting a model across Macs change token latency?"
 
@@ -93,7 +98,9 @@ def chat(folder: Path, name: str, script: list[Step], question: str, width: int,
 
 def cases() -> dict[str, tuple[list[Step], str, dict[str, object]]]:
     lost = GenerationEventNote(90, "error", "mini-2", "mini-2 ran out of memory while it computed layers 46-57.")
-    again = GenerationEventNote(40, "recovered", "mini-1", "mini-1 was lost; the answer went on after 1.2 s on 2 nodes.")
+    again = GenerationEventNote(
+        40, "recovered", "mini-1", "mini-1 was lost; the answer went on after 1.2 s on 2 nodes."
+    )
     part = whole(ANSWER)[:60]
     refusal = ShardboardError("mini-1 is asleep: it did not answer for 2.5 s.", "Wake it, or deploy without it.")
     return {

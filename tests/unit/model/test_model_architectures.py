@@ -1,6 +1,7 @@
 """Every architecture for which there is a tiny configuration: one stage a layer equals mlx-lm in one process.
 
-Some take long where MLX has to compile for the CPU or the tiny model is not so tiny: those run only with SHARDBOARD_SLOW_TESTS=1.
+Some take long, where MLX has to compile for the CPU or the tiny model is not so tiny: those run only with
+SHARDBOARD_SLOW_TESTS=1.
 """
 
 import json

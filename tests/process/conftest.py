@@ -1,0 +1,132 @@
+"""Real agents as processes on loopback, with real TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.core.cluster.local_agents import numbered
+from app.core.controller import Controller
+from app.core.generation.request import GenerationRequest, GenerationResult, Message, Sampling
+from app.core.paths import controller_paths
+from app.core.placement.placement import even_split, parse_placement
+
+Opener = Callable[..., AbstractAsyncContextManager[Controller]]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Opener:
+    """`async with cluster(model, agents, place=None) as controller`: real agents with the model deployed."""
+
+    @asynccontextmanager
+    async def opened(
+        model: str | Path, agents: int, place: str | None = None, context: int = 512, **settings: Any
+    ) -> AsyncIterator[Controller]:
+        names = numbered("local", agents)
+        paths = controller_paths(tmp_path / "controller")
+        controller = Controller(paths, local_agents=names, known_nodes=False, discover=False, **settings)
+        try:
+            await controller.choose_model(str(model))
+            await controller.start()
+            await controller.wait_ready()
+            view = controller.snapshot().model
+            assert view is not None
+            count = view.inventory.layer_count
+            placement = parse_placement(place, names, count) if place else even_split(names, count)
+            await controller.deploy(placement, context)
+            yield controller
+        finally:
+            await controller.close()
+
+    return opened
+
+
+async def ask(controller: Controller, request: GenerationRequest) -> GenerationResult:
+    """The whole answer."""
+    async for update in controller.generate(request):
+        if isinstance(update, GenerationResult):
+            return update
+    raise AssertionError("an answer ended without a result")
+
+
+def chat(text: str, **sampling: Any) -> GenerationRequest:
+    return GenerationRequest(messages=(Message("user", text),), sampling=Sampling(**sampling), max_tokens=64)
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Waits until a condition that changes by itself holds."""
+
+    async def poll() -> None:
+        while not condition():
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait_for(poll(), seconds)
+
+
+@dataclass(frozen=True)
+class Finished:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+
+def shardboard(*arguments: str, timeout: float = 90) -> Finished:
+    """Runs the real command line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+    )
+    return Finished(done.returncode, done.stdout, done.stderr)
+
+
+class Reference:
+    """One-process mlx-lm on the same files, in a process of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "shardd.model.reference", str(directory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout and self._process.stdout.readline().strip() == "ready"
+
+    def run(self, prompt: Sequence[int], max_tokens: int) -> dict[str, Any]:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps({"prompt": list(prompt), "max_tokens": max_tokens}) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture
+def reference() -> Any:
+    """`reference(directory)`: closed at the end of the test."""
+    opened: list[Reference] = []
+
+    def open_reference(directory: Path) -> Reference:
+        opened.append(Reference(directory))
+        return opened[-1]
+
+    yield open_reference
+    for each in opened:
+        each.close()
