@@ -219,9 +219,12 @@ class Controller:
     # -- the model ---------------------------------------------------------------------------------------------------
 
     async def choose_model(self, name_or_directory: str) -> None:
-        """Reads what the model holds; the snapshot's model changes. Raises ModelError or ShardboardError."""
+        """Reads what the model holds; the snapshot's model changes. Raises ShardboardError."""
         directory = await asyncio.to_thread(resolve_model, name_or_directory)
-        inventory = await asyncio.to_thread(inspect, directory)
+        try:
+            inventory = await asyncio.to_thread(inspect, directory)
+        except ModelError as error:
+            raise ShardboardError(error.cause, error.remedy) from error
         self._model = ModelView(directory.name, str(directory), inventory)
         self._tokenizer = asyncio.create_task(asyncio.to_thread(load_tokenizer, directory))
         self._changed()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-NOT_MEASURED: Final = "–"  # noqa: RUF001  (an en dash, on purpose)
+NOT_MEASURED: Final = "–"
 NOT_MEASURED_TIP: Final = "not measured yet"
 
 _UNITS: Final = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "KB"))
@@ -18,7 +18,7 @@ def size(count: float | None) -> str:
     for scale, unit in _UNITS:
         if amount >= scale * 0.9995:
             value = amount / scale
-            digits = 1 if value < 99.95 and unit in ("TB", "GB") or value < 9.95 else 0
+            digits = 1 if (value < 99.95 and unit in ("TB", "GB")) or value < 9.95 else 0
             return f"{sign}{value:.{digits}f} {unit}"
     return f"{sign}{amount:.0f} B"
 
@@ -47,11 +47,11 @@ def count(number: int, thing: str, things: str = "") -> str:
 
 
 def layers(first: int, last: int) -> str:
-    return f"layer {first}" if first == last else f"layers {first}–{last}"  # noqa: RUF001
+    return f"layer {first}" if first == last else f"layers {first}–{last}"
 
 
 def layer_range(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first}–{last}"  # noqa: RUF001
+    return str(first) if first == last else f"{first}–{last}"
 
 
 def left(seconds: float) -> str:

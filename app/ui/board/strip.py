@@ -13,9 +13,9 @@ from app.core.placement.placement import Placement
 from app.ui.board import geometry, gesture
 from app.ui.board.block import BLOCK_HEIGHT, StageBlock
 from app.ui.board.boundary import BoundaryHandle
+from app.ui.board.gesture import Gesture, Phase, Run
 from app.ui.board.ghost import Ghost
 from app.ui.board.give_menu import GiveMenu
-from app.ui.board.gesture import Gesture, Phase, Run
 from app.ui.board.segments import Segment, boundary_range, segments, with_boundary
 from app.ui.board.state import BoardState, Outlooks
 

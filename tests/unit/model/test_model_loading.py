@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +186,16 @@ def test_foreign_layers_keep_their_nature(case: Case) -> None:
     assert names == {"TransformerBlock"}
     assert all(isinstance(layer, type(model.layers[2]).__mro__[1]) for layer in model.layers)
     assert [layer.use_sliding for layer in model.layers] == [False] * 4
+
+
+def test_lives_in_any_one_thread(case: Case) -> None:
+    def run() -> list[float]:
+        stage = load_stage(case.inventory.blueprint(), case.paths(0, 3), 0, 3)
+        cache = stage.make_cache()
+        for token in (1, 2):
+            (logits,) = stage.forward(mx.array([[token]]), cache)
+            mx.eval(logits)
+        return logits.reshape(-1).tolist()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run).result() == run()

@@ -1,6 +1,5 @@
 """The small parts: leaves, ancestry, ghosts, tracing."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import mlx.core as mx
@@ -132,19 +131,8 @@ def test_phases_and_restored_classes() -> None:
     model = Toy("gains between")
     phases = trace(model).phases
     assert phases["embed.weight"] == {-1, 3}
-    assert [phases[f"gains.{number}"] for number in range(3)] == [{-1, 0, 1, 2, 3}] * 3 or phases["gains.1"]
+    # A list is read as a whole; what is read between two layers is the later one's.
+    assert phases["gains.2"] == {-1, 1, 2}
     assert phases["layers.1.scale"] == {1}
     assert {type(layer) for layer in model.layers} == {Layer}
     assert type(model) is Toy
-
-
-def test_no_module_keeps_state() -> None:
-    """The room has no lists, dicts or sets at module level that change."""
-    import ast
-
-    for file in (Path(__file__).parents[3] / "shardd" / "model").glob("*.py"):
-        for node in ast.parse(file.read_text()).body:
-            targets = node.targets if isinstance(node, ast.Assign) else []
-            assert all(
-                isinstance(t, ast.Name) and (t.id.isupper() or t.id[0].isupper() or t.id[0] == "_") for t in targets
-            )
