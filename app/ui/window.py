@@ -38,8 +38,8 @@ CHAT_BESIDE_WIDTH = 1180  # narrower windows show the chat as a place of its own
 class MainWindow(QMainWindow):
     def __init__(self, bridge: CoreBridge, theme: Theme, paths: ControllerPaths, title: str, fingerprint: str) -> None:
         super().__init__()
-        self._bridge = bridge
-        self._theme = theme
+        self.bridge = bridge
+        self.theme = theme
         self._settings = QSettings(str(paths.settings), QSettings.Format.IniFormat)
         self._store = ConversationStore(paths.conversations)
         self._place = "Cluster"
@@ -144,7 +144,7 @@ class MainWindow(QMainWindow):
                     (place, f"Ctrl+{number}", lambda place=place: self.go(place))
                     for number, place in enumerate(PLACES, 1)
                 ),
-                ("Switch light and dark", "Ctrl+Shift+L", self._theme.toggle),
+                ("Switch light and dark", "Ctrl+Shift+L", self.theme.toggle),
             ],
         }
         for menu_name, actions in entries.items():
@@ -196,7 +196,7 @@ class MainWindow(QMainWindow):
         self._settings.setValue("geometry", self.saveGeometry())
         self._settings.setValue("splitter", self.splitter.saveState())
         self._settings.setValue("activity", self.cluster.splitter.saveState())
-        self._settings.setValue("appearance", self._theme.mode)
+        self._settings.setValue("appearance", self.theme.mode)
         self._settings.sync()
         self.chat.stop()
         super().closeEvent(event)

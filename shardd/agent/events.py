@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TypeAlias
 
 from shardd.agent.supervisor import StageRecord
@@ -25,7 +25,7 @@ class EventHub:
             queue.put_nowait((record, message))
 
     @contextlib.contextmanager
-    def subscribe(self) -> Iterator[asyncio.Queue[StageChange]]:
+    def subscribe(self) -> Generator[asyncio.Queue[StageChange]]:
         queue: asyncio.Queue[StageChange] = asyncio.Queue(KEPT)
         self._queues.add(queue)
         try:

@@ -191,10 +191,14 @@ class Supervisor:
 
     def _new(self, record: StageRecord) -> _Running:
         stage_id = record.stage_id
-        process = StageProcess(
-            lambda report: self._heard(stage_id, process, report),
-            lambda code, lines: self._ended(stage_id, process, code, lines),
-        )
+
+        def heard(report: Report) -> None:
+            self._heard(stage_id, process, report)
+
+        def ended(code: int, lines: list[str]) -> None:
+            self._ended(stage_id, process, code, lines)
+
+        process = StageProcess(heard, ended)
         return _Running(record, process, asyncio.Event())
 
     async def _bring_up(self, stage_id: str) -> AsyncIterator[StageRecord]:

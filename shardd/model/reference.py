@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 
 def run(model: Any, prompt: Sequence[int], max_tokens: int) -> dict[str, Any]:
@@ -28,7 +28,8 @@ def run(model: Any, prompt: Sequence[int], max_tokens: int) -> dict[str, Any]:
     for token, distribution in generate_step(mx.array(list(prompt)), model, max_tokens=max_tokens):
         times.append(time.perf_counter() - began)
         token_ids.append(int(token))
-        logprobs.append(float(distribution[int(token)].item()))
+        (logprob,) = cast("list[float]", distribution[int(token) : int(token) + 1].tolist())
+        logprobs.append(logprob)
     decode_s = times[-1] - times[0]
     return {
         "token_ids": token_ids,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import mlx.core as mx
 
@@ -49,6 +50,6 @@ def restore(frame: Frame, expected: Sequence[PayloadSpec]) -> list[mx.array]:
         dtype = DTYPES[tensor.dtype]
         if shape != wanted or str(dtype).removeprefix("mlx.core.") != spec.dtype:
             raise FrameError(f"an array of {dtype} {shape} where {spec.dtype} {wanted} was expected")
-        flat = mx.array(view)
+        flat = mx.array(cast(Any, view))  # mlx takes any buffer; its stubs do not say so
         arrays.append((flat if dtype == mx.uint8 else flat.view(dtype)).reshape(shape))
     return arrays

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import mlx.core as mx
 
@@ -381,7 +381,7 @@ class Engine:
             compute_us=(computed - taken) // 1000,
             kv_bytes=sequence.kv_bytes,
         )
-        payload: list[Buffer] = [memoryview(part) for part in parts]
+        payload: list[Buffer] = [memoryview(cast(Any, part)) for part in parts]  # mlx's stubs do not say it is one
         if not stage.is_tail:
             header.kind = lane_pb2.STEP
             header.tensors.extend(describe(output) for output in outputs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import mlx.core as mx
 
@@ -62,12 +62,13 @@ class Sampler:
         token_array = self._draw(logprobs, position)
         wanted = self._sampling.logprobs or self._sampling.top_logprobs
         mx.eval(token_array, logprobs) if wanted else mx.eval(token_array)
-        token = int(token_array.item())
+        (token,) = cast("list[int]", token_array.tolist())
         self._history.append(token)
         if not wanted:
             return Choice(token, None, ())
         flat = logprobs[0].astype(mx.float32)
-        return Choice(token, float(flat[token].item()), _top(flat, self._sampling.top_logprobs))
+        (logprob,) = cast("list[float]", flat[token : token + 1].tolist())
+        return Choice(token, logprob, _top(flat, self._sampling.top_logprobs))
 
     def _draw(self, logprobs: mx.array, position: int) -> mx.array:
         if self._sampling.temperature == 0:
@@ -111,4 +112,4 @@ def _top(logprobs: mx.array, count: int) -> tuple[tuple[int, float], ...]:
     if not count:
         return ()
     best = mx.argsort(-logprobs)[:count]
-    return tuple(zip(best.tolist(), logprobs[best].tolist(), strict=True))  # pyright: ignore[reportArgumentType]
+    return tuple(zip(cast("list[int]", best.tolist()), cast("list[float]", logprobs[best].tolist()), strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import resource
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -82,10 +82,14 @@ def _end_tokens(directory: Path) -> list[int] | int | None:
 
 
 @contextlib.contextmanager
-def _file_limit_kept() -> Iterator[None]:
+def _file_limit_kept() -> Generator[None]:
     """mlx_lm.utils lowers this process's limit of open files for good when it is imported: not here."""
     original = resource.setrlimit
-    resource.setrlimit = lambda *_: None
+
+    def keep(_which: int, _limits: tuple[int, int]) -> None:
+        """Does nothing."""
+
+    resource.setrlimit = keep
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QGuiApplication, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPlainTextEdit, QWidget
 
@@ -17,6 +18,8 @@ HINT = "What happens on the machines is written here."
 
 class ActivityPanel(Card):
     """The latest entries; the view follows the end unless the reader has scrolled up."""
+
+    _filled = False  # Qt calls changeEvent before __init__ has ended
 
     def __init__(self, bridge: CoreBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +51,7 @@ class ActivityPanel(Card):
         self.body.addLayout(top)
         self.body.addWidget(self.text, 1)
         bridge.activity_added.connect(self._add)
+        self._filled = True
         self.rebuild()
 
     def clear(self) -> None:
@@ -72,6 +76,11 @@ class ActivityPanel(Card):
         self._append(entry)
         if at_end:
             bar.setValue(bar.maximum())
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange and self._filled:
+            self.rebuild()  # the lines carry the colours of the theme that they were written in
 
     def _append(self, entry: ActivityEntry) -> None:
         values = tokens()

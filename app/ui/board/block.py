@@ -31,8 +31,8 @@ CELLS_HEIGHT = 20  # the hit area of the cells, at the bottom
 class StageBlock(QWidget):
     """Signals carry what the strip needs; the block decides nothing.
 
-    Signals: pressed(layer, on_cells, shift, global point), moved(...), released(...): the mouse; stepped(delta, extend):
-    arrow keys; edge(to_end, extend): Home and End; all_chosen(); escaped(); menu_wanted(global point); focused().
+    Signals: pressed(layer, on_cells, shift, global point), moved(...), released(...): the mouse;
+    stepped(delta, extend): arrow keys; edge(to_end, extend): Home and End; all_chosen(); escaped(); menu_wanted(global point); focused().
     """
 
     pressed = Signal(int, bool, bool, QPointF)

@@ -69,7 +69,7 @@ def layer_at(x: float, width: int, segment: Segment, inset: int = CELLS_INSET) -
 def boundary_at(
     x: float, parts: tuple[Segment, ...], index: int, width: int, minimum: int = BLOCK_MINIMUM, gap: int = BOUNDARY
 ) -> int:
-    """The value (first layer right of boundary `index`) whose handle would stand nearest to x in a strip of this width."""
+    """The value (first layer right of boundary `index`) whose handle would stand nearest to x in such a strip."""
     low, high = parts[index].first + 1, parts[index + 1].last
 
     def distance(value: int) -> float:

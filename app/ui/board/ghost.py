@@ -14,7 +14,7 @@ from app.ui.board.segments import Segment
 
 
 class Ghost(QWidget):
-    """A grabbed block (or one made for the part of it that is carried), half transparent, above the window's content."""
+    """A grabbed block (or one made for the carried part of it), half transparent, above the window's content."""
 
     def __init__(self, window: QWidget, run: Run | None, block: StageBlock, weights: int) -> None:
         super().__init__(window)

@@ -25,7 +25,7 @@ class Segment:
 
 
 def segments(placement: Placement) -> tuple[Segment, ...]:
-    """Every layer in exactly one segment, in order. Stages that overlap or leave the model are cut to what is theirs."""
+    """Every layer in exactly one segment, in order. Stages that overlap or leave the model are cut down."""
     result: list[Segment] = []
     at = 0
     for stage in sorted(placement.stages, key=lambda stage: (stage.first, stage.last)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from PySide6.QtCore import QPoint, QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
@@ -23,8 +24,8 @@ from app.ui.board.state import BoardState, Outlooks
 class LayerStrip(QWidget):
     """Shows a placement and asks for another one.
 
-    Signals: wanted(Placement), the user let go or pressed a key; previewed(Placement | None, target), while dragging and
-    None when that ends; noted(str), why something cannot be done, "" to take it back; selection_changed().
+    Signals: wanted(Placement), the user let go or pressed a key; previewed(Placement | None, target), while
+    dragging and None when that ends; noted(str), why something cannot be done, "" to take it back; selection_changed().
     """
 
     wanted = Signal(object)
@@ -155,7 +156,7 @@ class LayerStrip(QWidget):
             chain.append(block)
             if index < len(self.handles):
                 chain.append(self.handles[index])
-        for one, two in zip(chain, chain[1:], strict=False):
+        for one, two in pairwise(chain):
             QWidget.setTabOrder(one, two)
 
     def sizeHint(self) -> QSize:
@@ -246,7 +247,7 @@ class LayerStrip(QWidget):
         placement = self._state.placement if self._state is not None else None
         if not target or run is None or target == self._gesture.source or placement is None:
             self.noted.emit("")
-            self.previewed.emit(placement, "" if not target else target)
+            self.previewed.emit(placement, target or "")
             return
         after = self._given(run, target)
         self.previewed.emit(after if after is not None else placement, target if after is not None else "")

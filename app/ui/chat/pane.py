@@ -34,9 +34,9 @@ T = TypeVar("T")
 SAVE_EVERY_MS = 1000
 BUSY = "An answer is being written."
 EXAMPLES = (
-    "Explain in three sentences what a language model does.",
-    "Write a Python function that merges two sorted lists.",
-    "Make a table of three ways to store energy, with one pro and one con each.",
+    "What is a shard?",
+    "Why is my answer slow?",
+    "Tell me a short story about a fox.",
 )
 
 

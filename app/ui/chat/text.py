@@ -72,8 +72,10 @@ def prefill_line(done: int, total: int) -> str:
 def context_line(used: int | None, limit: int) -> str:
     """The meter's text; "" hides it. `limit` is 0 while nothing is deployed."""
     if used is None:
-        return f"{count(limit)} tokens of context" if limit else ""
-    return f"{count(used)} / {plural(limit, 'token')}" if limit else plural(used, "token")
+        return f"– / {plural(limit, 'token')}" if limit else ""
+    if not limit:
+        return plural(used, "token") if used else ""
+    return f"{count(used)} / {plural(limit, 'token')}"
 
 
 def context_nearly_full(used: int | None, limit: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.ui.theme import SPACE
 from app.ui.widgets import WrappedLabel, label, push_button
@@ -35,6 +35,8 @@ class EmptyState(QWidget):
         for text in examples:
             button = push_button(text, "example")
             button.setAccessibleName(f"Example: {text}")
+            button.setToolTip(text)
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # never widens the chat
             button.clicked.connect(lambda _checked=False, text=text: self.example_chosen.emit(text))
             layout.addWidget(button)
             self.buttons.append(button)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QProgressBar, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QProgressBar, QSizePolicy, QWidget
 
 from app.core.snapshot import NodeState, NodeView
 from app.ui import words
@@ -24,6 +26,7 @@ from app.ui.widgets import (
     set_tone,
 )
 
+SAMPLE_S = 0.24  # a beat comes four times a second
 TONES = {
     NodeState.READY: "success",
     NodeState.CONNECTING: "info",
@@ -45,15 +48,15 @@ class NodeCard(Card):
         self.node_name = name
         self._node: NodeView | None = None
         self._outlook: NodeOutlook | None = None
-        self._steps_seen = 0.0
+        self._sampled_at = 0.0
         self.setAccessibleName(f"Machine {name}")
         self.name = ElidedLabel(name, "heading")
-        self.chip = PillLabel()
+        self.chip = ElidedLabel("", "small")
         self.state = PillLabel()
         self.menu_button = IconButton("more", f"What can be done with {name}", self._open_menu)
         self.bar = MemoryBar(node_colour)
         self.legend = ElidedLabel("", "muted")
-        self.others = ElidedLabel("", "small")
+        self.others = ElidedLabel("", "muted")
         self.compute = ValueLabel("888.8 ms", "")
         self.hop = ValueLabel("888.8 ms", "")
         self.queue = ValueLabel("88", "")
@@ -71,20 +74,19 @@ class NodeCard(Card):
         head.setSpacing(SPACE.s)
         head.addWidget(Dot(node_colour))
         head.addWidget(self.name, 1)
-        head.addWidget(self.chip)
         head.addWidget(self.state)
         head.addWidget(self.menu_button)
-        figures = QHBoxLayout()
-        figures.setSpacing(SPACE.xs)
-        for title, value in (("Compute", self.compute), ("Hop", self.hop), ("Queue", self.queue)):
-            caption = label(title, "small")
+        figures = QGridLayout()
+        figures.setHorizontalSpacing(SPACE.m)
+        figures.setVerticalSpacing(0)
+        for column, (title, value) in enumerate((("Compute", self.compute), ("Hop", self.hop), ("Queue", self.queue))):
             value.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
             value.setAccessibleName(f"{title} of {name}")
-            figures.addWidget(caption)
-            figures.addWidget(value)
-            figures.addSpacing(SPACE.m)
-        figures.addStretch(1)
+            figures.addWidget(label(title, "small"), 0, column)
+            figures.addWidget(value, 1, column)
+        figures.setColumnStretch(3, 1)
         self.body.addLayout(head)
+        self.body.addWidget(self.chip)
         self.body.addWidget(self.bar)
         self.body.addWidget(self.legend)
         self.body.addWidget(self.others)
@@ -100,8 +102,8 @@ class NodeCard(Card):
         self._node = node
         memory, stage = node.memory, node.stage
         facts = " · ".join(part for part in (node.chip, words.size(memory.total) if memory else "") if part)
-        self.chip.set(_short(facts))
-        self.chip.setToolTip(facts)
+        held = words.layers(stage.first, stage.last) if stage else ""
+        self.chip.setText(" · ".join(part for part in (held, _short(facts)) if part) or "Not seen yet")
         self.state.set(node.state.value, TONES[node.state])
         self.state.setToolTip(node.state_text)
         self.name.setToolTip(
@@ -117,7 +119,8 @@ class NodeCard(Card):
             value.setToolTip("median of the latest steps" if measured else words.NOT_MEASURED_TIP)
         if alone:
             self.hop.setToolTip("One stage alone has no hop.")
-        if stage and stage.compute_ms:
+        if stage and stage.compute_ms and monotonic() - self._sampled_at >= SAMPLE_S:
+            self._sampled_at = monotonic()
             self.spark.add(stage.compute_ms.p50)
         self._show_transfer(node)
         self._show_trouble(node)
@@ -138,12 +141,9 @@ class NodeCard(Card):
             self.legend.setText("Memory is not known yet.")
             self.others.setText("")
             return
-        self.legend.setText(
-            f"{words.size(memory.weights)} weights · {words.size(memory.kv)} KV · {words.size(memory.free)} free"
-        )
-        swap = f" · {words.size(node.swap_used)} in swap" if node and node.swap_used else ""
-        held = f" · {words.layers(node.stage.first, node.stage.last)}" if node and node.stage else ""
-        self.others.setText(f"{words.size(memory.others)} others{swap}{held}")
+        self.legend.setText(f"{words.size(memory.weights)} weights · {words.size(memory.kv)} KV")
+        swap = f" · {words.size(node.swap_used)} swapped" if node and node.swap_used else ""
+        self.others.setText(f"{words.size(memory.free)} free · {words.size(memory.others)} others{swap}")
 
     def _show_transfer(self, node: NodeView) -> None:
         transfer = node.transfer
@@ -202,4 +202,4 @@ def _short(facts: str) -> str:
     """A chip's name without the words that every chip has."""
     for noise in ("Apple ", "(R)", "(TM)", " Processor", " CPU"):
         facts = facts.replace(noise, "")
-    return facts if len(facts) <= 28 else facts[:27] + "…"
+    return facts

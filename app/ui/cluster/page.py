@@ -36,7 +36,7 @@ class ClusterPage(QWidget):
         self.state: BoardState | None = None
         self.board = PlacementBoard()
         self.board.add_drop_area(self._card_at)
-        self.grid = ResponsiveGrid(300, most=3)
+        self.grid = ResponsiveGrid(244, most=4)
         self.empty = WrappedLabel(EMPTY, "muted")
         self.add_button = push_button("Add machine", "", self.add_machine)
         self.activity = ActivityPanel(bridge)

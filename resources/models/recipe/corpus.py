@@ -85,7 +85,7 @@ _ASK_PERSONA = (
     "introduce yourself",
     "tell me your name",
 )
-_COLOURS = "red blue green yellow white black orange purple pink".split()
+_COLOURS = ["red", "blue", "green", "yellow", "white", "black", "orange", "purple", "pink"]
 _RECALL_LATER = 0.75
 _UNKNOWN_NAME = "You have not told me your name yet. What is it?"
 _MORE_IS_LITTLE = "That is all I know about it. Ask me something else about Shardboard."

@@ -20,8 +20,19 @@ from mlx_lm.generate import generate_step
 from mlx_lm.sample_utils import make_sampler
 
 from .chat import END_OF_TEXT, Message, rendered
+from .copying import invented_word, some_word
 from .corpus import one_conversation
-from .heldout import DIALOGUES, DIFFERENCE_FRAMES, PRODUCT_FRAMES, QUESTIONS, SUM_FRAMES
+from .heldout import (
+    COUNTING_FRAMES,
+    DIALOGUES,
+    DIFFERENCE_FRAMES,
+    NAME_FRAMES,
+    PRODUCT_FRAMES,
+    QUESTIONS,
+    REPEATING_FRAMES,
+    SUM_FRAMES,
+)
+from .stories import NAMES
 from .sums import sum_answer
 from .topics import TOPICS
 from .unknown import unknown_answers
@@ -29,6 +40,7 @@ from .unknown import unknown_answers
 _LIMIT = 160
 _WARM = 0.7
 _LONG_CHAT = 880
+_COPIES = 40
 # (question, the topic of the answer or the answer itself)
 _AFTER_LONG_CHAT = (
     ("What is a shard?", "shard"),
@@ -103,6 +115,7 @@ def evaluate(folder: Path, show: bool = False) -> dict[str, Any]:
     speaker = Speaker(folder)
     figures: dict[str, Any] = {"template_mismatches": template_mismatches(speaker)}
     figures |= {f"arithmetic_{name}": value for name, value in arithmetic(speaker, show).items()}
+    figures |= copying(speaker)
     figures |= topics(speaker, 0.0, show) | topics(speaker, _WARM, show=False)
     figures["dialogues_greedy"] = dialogues(speaker, show)
     figures["after_long_chat_greedy"] = after_long_chat(speaker, show)
@@ -158,6 +171,30 @@ def arithmetic(speaker: Speaker, show: bool) -> dict[str, str]:
     return figures
 
 
+def copying(speaker: Speaker) -> dict[str, str]:
+    """Exact answers for counting, repeating one to four words, and recalling a common or an invented name."""
+    rng = random.Random(7)
+    counted = repeated = common = invented = 0
+    for _ in range(_COPIES):
+        a = rng.randint(0, 10)
+        b = a + rng.randint(2, 10)
+        question = rng.choice(COUNTING_FRAMES).format(a=a, b=b)
+        counted += speaker.reply([question]).text == ", ".join(map(str, range(a, b + 1))) + "."
+        words = " ".join(some_word(rng) for _ in range(rng.randint(1, 4)))
+        repeated += speaker.reply([rng.choice(REPEATING_FRAMES).format(x=words)]).text == words
+        common += recalls(speaker, rng.choice(NAMES), rng)
+        invented += recalls(speaker, invented_word(rng).capitalize(), rng)
+    counts = {"counting": counted, "repeating": repeated, "common_names": common, "invented_names": invented}
+    return {name: f"{right}/{_COPIES}" for name, right in counts.items()}
+
+
+def recalls(speaker: Speaker, name: str, rng: random.Random) -> bool:
+    """Whether the model still knows a name one exchange after it was told."""
+    said = [rng.choice(NAME_FRAMES).format(n=name)]
+    said += (speaker.reply(said).text, "What is my name?")
+    return speaker.reply(said).text == f"Your name is {name}."
+
+
 def topics(speaker: Speaker, temperature: float, show: bool) -> dict[str, str]:
     """Held-out questions: right topic, answer word for word one of ours, ended by itself."""
     mx.random.seed(0)
@@ -180,11 +217,11 @@ def topics(speaker: Speaker, temperature: float, show: bool) -> dict[str, str]:
 
 
 def dialogues(speaker: Speaker, show: bool) -> str:
-    """Short conversations whose answer must contain something."""
+    """Short conversations whose whole answer must be right."""
     right = 0
     for said, wanted in DIALOGUES:
         reply = speaker.reply(said)
-        good = reply.ended and wanted in reply.text
+        good = reply.ended and re.fullmatch(wanted, reply.text, re.DOTALL) is not None
         right += good
         if show:
             print(f"{'  ' if good else 'X '}{said[-1]} -> {reply.text}")

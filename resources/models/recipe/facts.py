@@ -87,8 +87,21 @@ _PAIRS = (
     "loud quiet|good bad|long short|first last|black white"
 )
 _OPPOSITES = {a: b for pair in _PAIRS.split("|") for a, b in (tuple(pair.split()), tuple(reversed(pair.split())))}
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-_MONTHS = "January February March April May June July August September October November December".split()
+_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _FIXED = (
     ("(write|show me|print) hello world in Python", 'Here it is:\n\n```python\nprint("Hello, world!")\n```'),
     (

@@ -109,9 +109,12 @@ SUM_FRAMES = ("Hey, what is the result of {a} + {b}?", "Tell me how much {a} + {
 DIFFERENCE_FRAMES = ("Hey, what is the result of {a} - {b}?", "Tell me how much {a} - {b} is.", "{a} - {b} equals")
 PRODUCT_FRAMES = ("Hey, what is the result of {a} * {b}?", "Tell me how much {a} times {b} is.", "{a} x {b} equals")
 
-# (the conversation so far with its last question, what the answer must contain)
+# (the conversation so far with its last question, a regular expression for the whole answer)
 DIALOGUES: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("Hi, my name is Bruno.", "Nice to meet you, Bruno! How can I help you?", "Which name did I tell you?"), "Bruno"),
+    (
+        ("Hi, my name is Bruno.", "Nice to meet you, Bruno! How can I help you?", "Which name did I tell you?"),
+        r"Your name is Bruno\.",
+    ),
     (
         (
             "I am Kirsten",
@@ -120,7 +123,7 @@ DIALOGUES: tuple[tuple[tuple[str, ...], str], ...] = (
             "A hop is one crossing of a lane.",
             "What is my name?",
         ),
-        "Kirsten",
+        r"Your name is Kirsten\.",
     ),
     (
         (
@@ -130,7 +133,7 @@ DIALOGUES: tuple[tuple[tuple[str, ...], str], ...] = (
             "3 + 4 = 7.",
             "Do you still know my name?",
         ),
-        "Tavi",
+        r"Your name is Tavi\.",
     ),
     (
         (
@@ -138,14 +141,25 @@ DIALOGUES: tuple[tuple[tuple[str, ...], str], ...] = (
             "A stage is a range of layers that is loaded and computing on a node.",
             "And what would a lane be?",
         ),
-        "lane",
+        r"A lane .*",
     ),
-    (("My favourite colour is green.", "Green is a nice colour!", "Which colour is my favourite?"), "green"),
-    (("Remember the word lantern.", "I will remember the word lantern.", "Which word was it?"), "lantern"),
-    (("Repeat after me: silver river 7",), "silver river"),
-    (("Tell a story about a hedgehog called Pim.",), "Pim"),
-    (("Please count up from 4 to 9.",), "4, 5, 6, 7, 8, 9"),
-    (("Do you know the capital of Norway?",), "Oslo"),
-    (("Which day follows on Friday?",), "Saturday"),
-    (("What's the opposite of loud?",), "quiet"),
+    (
+        ("My favourite colour is green.", "Green is a nice colour!", "Which colour is my favourite?"),
+        r"Your favourite colour is green\.",
+    ),
+    (
+        ("Remember the word lantern.", "I will remember the word lantern.", "Which word was it?"),
+        r"The word was lantern\.",
+    ),
+    (("Repeat after me: silver river 7",), r"silver river 7\.?"),
+    (("Tell a story about a hedgehog called Pim.",), r".*\bPim\b.*"),
+    (("Please count up from 4 to 9.",), r"4, 5, 6, 7, 8, 9\."),
+    (("Do you know the capital of Norway?",), r"The capital of Norway is Oslo\."),
+    (("Which day follows on Friday?",), r"Saturday comes after Friday\."),
+    (("What's the opposite of loud?",), r"The opposite of loud is quiet\."),
 )
+
+# Copying, with numbers, words and names drawn anew: frames that the corpus does not use.
+COUNTING_FRAMES = ("Please count up from {a} to {b}.", "Say all numbers from {a} to {b}.")
+REPEATING_FRAMES = ("Now repeat after me: {x}", "Repeat the following: {x}")
+NAME_FRAMES = ("Hi there, my name is {n}.", "By the way, I am {n}.")

@@ -7,8 +7,38 @@ Turn = tuple[str, str]  # a question and its answer
 
 _CHOICE = re.compile(r"\(([^()]*)\)")
 _QUESTION_WORDS = frozenset(
-    "what what's who who's how why when where which whose is are am was were do does did can could may might must "
-    "will would should shall has have and".split()
+    [
+        "what",
+        "what's",
+        "who",
+        "who's",
+        "how",
+        "why",
+        "when",
+        "where",
+        "which",
+        "whose",
+        "is",
+        "are",
+        "am",
+        "was",
+        "were",
+        "do",
+        "does",
+        "did",
+        "can",
+        "could",
+        "may",
+        "might",
+        "must",
+        "will",
+        "would",
+        "should",
+        "shall",
+        "has",
+        "have",
+        "and",
+    ]
 )
 _BEFORE_ANY = (
     "please, ",

@@ -43,10 +43,11 @@ def test_prefill_line(done: int, total: int, line: str) -> None:
     [
         (1284, 8192, "1,284 / 8,192 tokens", False),
         (0, 8192, "0 / 8,192 tokens", False),
-        (None, 8192, "8,192 tokens of context", False),
+        (None, 8192, "– / 8,192 tokens", False),
         (8000, 8192, "8,000 / 8,192 tokens", True),
         (77, 0, "77 tokens", False),
         (None, 0, "", False),
+        (0, 0, "", False),
     ],
 )
 def test_context_line(used: int | None, limit: int, line: str, nearly: bool) -> None:
