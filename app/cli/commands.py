@@ -19,7 +19,7 @@ from app.core.placement.plan import plan
 from app.core.placement.solver import NodeCapacity, WhyNot, balance
 from app.core.snapshot import NodeState
 from shardd.host import MemoryReader, describe_host, format_bytes, parse_size
-from shardd.model.inventory import inspect
+from shardd.model.survey import survey
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -130,7 +130,7 @@ async def _read_line() -> str:
 
 async def show_plan(options: argparse.Namespace) -> int:
     directory = await asyncio.to_thread(resolve_model, options.model)
-    inventory = await asyncio.to_thread(inspect, directory)
+    inventory = await asyncio.to_thread(survey, directory)
     context = options.context or min(4096, inventory.context_length or 4096)
     if options.node:
         capacities = [_capacity(text) for text in options.node]
@@ -240,7 +240,7 @@ async def models(options: argparse.Namespace) -> int:
 
 def _show_model(name: str, as_json: bool) -> int:
     directory: Path = resolve_model(name)
-    inventory = inspect(directory)
+    inventory = survey(directory)
     facts: dict[str, Any] = {
         "name": directory.name,
         "model_type": inventory.model_type,

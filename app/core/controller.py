@@ -44,7 +44,7 @@ from app.core.views import node_view, seconds_per_byte
 from shardd.host import format_bytes
 from shardd.identity import load_or_create_identity
 from shardd.model.errors import ModelError
-from shardd.model.inventory import inspect
+from shardd.model.survey import survey
 from shardd.model.units import unit_size
 from shardd.rpc import agent_pb2
 
@@ -222,7 +222,7 @@ class Controller:
         """Reads what the model holds; the snapshot's model changes. Raises ShardboardError."""
         directory = await asyncio.to_thread(resolve_model, name_or_directory)
         try:
-            inventory = await asyncio.to_thread(inspect, directory)
+            inventory = await asyncio.to_thread(survey, directory)
         except ModelError as error:
             raise ShardboardError(error.cause, error.remedy) from error
         self._model = ModelView(directory.name, str(directory), inventory)

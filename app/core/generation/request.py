@@ -55,7 +55,7 @@ class StageTiming:
     queue_ms: float
     compute_ms: float
     serialise_ms: float
-    kv_bytes: int
+    kv_bytes: int = 0  # the sequence's cache in the stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
-import resource
-from collections.abc import Generator, Sequence
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 from app.core.errors import ShardboardError
@@ -60,8 +62,7 @@ class ModelTokenizer:
 
 def load_tokenizer(directory: Path) -> ModelTokenizer:
     """Blocks for a second or more the first time, since it imports transformers. Raises ShardboardError."""
-    with _file_limit_kept():
-        from mlx_lm.tokenizer_utils import load
+    load = _import_bare().load
     try:
         return ModelTokenizer(load(directory, {"trust_remote_code": False}, eos_token_ids=_end_tokens(directory)))
     except Exception as error:  # the library raises many kinds for a bad file
@@ -81,16 +82,15 @@ def _end_tokens(directory: Path) -> list[int] | int | None:
     return None
 
 
-@contextlib.contextmanager
-def _file_limit_kept() -> Generator[None]:
-    """mlx_lm.utils lowers this process's limit of open files for good when it is imported: not here."""
-    original = resource.setrlimit
-
-    def keep(_which: int, _limits: tuple[int, int]) -> None:
-        """Does nothing."""
-
-    resource.setrlimit = keep
-    try:
-        yield
-    finally:
-        resource.setrlimit = original
+def _import_bare() -> Any:
+    """mlx-lm's tokenizer module without the package's __init__, which would bring MLX itself into this process, start
+    its threads and lower the limit of open files."""
+    if "mlx_lm" not in sys.modules:
+        spec = importlib.util.find_spec("mlx_lm")
+        if spec is None or spec.submodule_search_locations is None:
+            raise ShardboardError("mlx-lm is not installed on this machine.", "Install Shardboard again.")
+        package = ModuleType("mlx_lm")
+        package.__path__ = list(spec.submodule_search_locations)
+        package.__spec__ = spec
+        sys.modules["mlx_lm"] = package
+    return importlib.import_module("mlx_lm.tokenizer_utils")

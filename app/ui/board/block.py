@@ -32,7 +32,8 @@ class StageBlock(QWidget):
     """Signals carry what the strip needs; the block decides nothing.
 
     Signals: pressed(layer, on_cells, shift, global point), moved(...), released(...): the mouse;
-    stepped(delta, extend): arrow keys; edge(to_end, extend): Home and End; all_chosen(); escaped(); menu_wanted(global point); focused().
+    stepped(delta, extend): arrow keys; edge(to_end, extend): Home and End; all_chosen(); escaped();
+    menu_wanted(global point); focused().
     """
 
     pressed = Signal(int, bool, bool, QPointF)

@@ -23,8 +23,13 @@ class Span:
         return self.left + self.width
 
 
-def lay_out(counts: Collection[int], width: int, minimum: int = BLOCK_MINIMUM, gap: int = BOUNDARY) -> tuple[Span, ...]:
-    """Blocks as wide as their layers are many, but none below `minimum`. Wider than `width` where that is impossible."""
+def lay_out(
+    counts: Collection[int],
+    width: int,
+    minimum: int = BLOCK_MINIMUM,
+    gap: int = BOUNDARY,
+) -> tuple[Span, ...]:
+    """Blocks as wide as their layers are many, none below `minimum`; wider than `width` where that cannot be."""
     shares = _shares(list(counts), max(0, width - gap * (len(counts) - 1)), minimum)
     spans: list[Span] = []
     at = 0.0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
+    QFocusEvent,
     QFontMetricsF,
     QGuiApplication,
     QSyntaxHighlighter,
@@ -27,6 +28,7 @@ from PySide6.QtWidgets import (
 from app.ui.chat.highlight import Ink, Span, spans
 from app.ui.chat.text import break_lines
 from app.ui.theme import SPACE, Tokens, mono, tokens
+from app.ui.widgets import set_tone
 
 HIGHLIGHT_AFTER_MS = 150
 COPIED_FOR_MS = 1500
@@ -67,7 +69,9 @@ class SpanPainter(QSyntaxHighlighter):
 
 
 class CodeView(QPlainTextEdit):
-    """The code itself: as high as its lines, scrolled sideways only."""
+    """The code itself: as high as its lines, scrolled sideways only. Signals: focus_changed(bool)."""
+
+    focus_changed = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -100,6 +104,14 @@ class CodeView(QPlainTextEdit):
         if self.focusPolicy() != wanted:
             self.setFocusPolicy(wanted)
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.focus_changed.emit(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.focus_changed.emit(False)
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         sideways = abs(event.angleDelta().x()) > abs(event.angleDelta().y())
         if sideways or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
@@ -129,6 +141,7 @@ class CodeBlock(QFrame):
         self._copy.setAccessibleName("Copy the code")
         self._copy.clicked.connect(self._copy_code)
         self._view = CodeView()
+        self._view.focus_changed.connect(lambda here: set_tone(self, "focused", "true" if here else "false"))
         self._painter = SpanPainter(self._view.document())
         self._colouring = self._timer(HIGHLIGHT_AFTER_MS, self._colour)
         self._copied = self._timer(COPIED_FOR_MS, lambda: self._copy.setText("Copy"))

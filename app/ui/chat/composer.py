@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from app.ui.theme import SPACE
 from app.ui.widgets import WrappedLabel, explain, push_button, set_tone
 
+NARROW_PX = 345  # under this, "System prompt" becomes "System"
 LEAST_LINES = 2
 MOST_LINES = 9
 PASTE_LIMIT = 400_000  # characters; more than any context holds
@@ -80,7 +81,10 @@ class Composer(QFrame):
         self.reason = WrappedLabel(role="small")
         self.reason.hide()
         self.system_prompt = push_button("System prompt", "quiet", self.system_prompt_wanted.emit)
+        self.system_prompt.setAccessibleName("System prompt")
+        self.system_prompt.setToolTip("System prompt: what the model is told before the first message")
         self.sampling = push_button("Sampling", "quiet", self.sampling_wanted.emit)
+        self.sampling.setToolTip("Sampling: how the next token is chosen")
         self.stop = push_button("Stop", "", self.stop_wanted.emit)
         self.stop.setAccessibleName("Stop the answer")
         self.send = push_button("Send", "primary", self._send)
@@ -130,6 +134,10 @@ class Composer(QFrame):
     def _send(self) -> None:
         if not self._obstacle and self.draft.strip():
             self.send_wanted.emit(self.draft.strip())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.system_prompt.setText("System" if self.width() < NARROW_PX else "System prompt")
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """The frame shows that the field in it has the focus."""

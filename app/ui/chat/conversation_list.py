@@ -97,6 +97,7 @@ class ConversationList(Popover):
         none = "No conversation holds these words." if searched else "Conversations appear here by themselves."
         self.hint.setText(obstacle or ("" if listed else none))
         self.hint.setVisible(bool(self.hint.text()))
+        self.rows.setVisible(bool(listed))
         self.rows.setEnabled(not obstacle)
         self._explain()
 

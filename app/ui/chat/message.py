@@ -17,6 +17,7 @@ from app.ui.chat.text import Figures, Problem, cap, figures_line, prefill_line, 
 from app.ui.theme import SPACE
 from app.ui.widgets import WrappedLabel, explain, label, push_button
 
+NBSP = "\u00a0"
 RENDER_EVERY_MS = 33
 FIGURES_EVERY_S = 0.25
 COPIED_FOR_MS = 1500
@@ -250,7 +251,7 @@ class AnswerView(QWidget):
 
     def _show_figures(self, figures: Figures, words: str) -> None:
         line = " · ".join(part for part in (words, figures_line(figures)) if part)
-        self.figures.setText(line)
+        self.figures.setText(line.replace(" ", NBSP).replace(f"{NBSP}·{NBSP}", f"{NBSP}· "))  # broken between figures
         self.figures.setVisible(bool(line))
 
     def _show_note(self, note: str) -> None:

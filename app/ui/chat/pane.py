@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.errors import ShardboardError
 from app.core.generation.request import Sampling
@@ -24,7 +24,7 @@ from app.ui.chat.popovers import SamplingPopover, SystemPromptPopover
 from app.ui.chat.session import DEFAULTS, Conversation, Settings, Shelf
 from app.ui.chat.style import chat_style
 from app.ui.chat.text import deployment_obstacle, send_obstacle, stop_obstacle
-from app.ui.chat.transcript import EmptyState, Transcript
+from app.ui.chat.transcript import EmptyState, Transcript, side_room
 from app.ui.chat.writing import Writing
 from app.ui.theme import SPACE, tokens
 from app.ui.widgets import Banner, set_tone
@@ -81,10 +81,14 @@ class ChatPane(QWidget):
         layout.addWidget(self.header)
         layout.addWidget(self.banner)
         layout.addWidget(self.transcript, 1)
-        layout.addWidget(self.composer)
+        self._foot = QHBoxLayout()
+        self._foot.addWidget(self.composer)
+        layout.addLayout(self._foot)
         self.setMinimumWidth(320)
+        self.setFocusProxy(self.composer.edit)
         self._connect()
         self._restyle()
+        self.focus_composer()
         self._show_state()
 
     def _connect(self) -> None:
@@ -170,6 +174,7 @@ class ChatPane(QWidget):
         self.writing_changed.emit(True)
 
     def _on_progress(self) -> None:
+        self._show_context()
         if not self._saving.isActive():
             self._saving.start()
 
@@ -193,12 +198,21 @@ class ChatPane(QWidget):
     def _show_state(self) -> None:
         deployment = self._snapshot.deployment
         self.header.show_title(self._conversation.title)
-        self.header.show_context(session.used_tokens(self._conversation), deployment.context_tokens)
+        self._show_context()
+        set_tone(self.composer.system_prompt, "set", "true" if self._conversation.settings.system_prompt else "false")
         self.header.show_new_obstacle(BUSY if self.writing else "")
         self.empty.show_obstacle(deployment_obstacle(deployment))
         self._show_obstacles()
         self._offer_regenerate()
         self.title_changed.emit(self._conversation.title or session.NEW_CHAT)
+
+    def _show_context(self) -> None:
+        """Of the running answer where it is known, else of the last one."""
+        used = session.used_tokens(self._conversation)
+        if self._writing is not None:
+            figures = self._writing.state.figures
+            used = figures.used_tokens if figures.prompt_tokens is not None else used
+        self.header.show_context(used, self._snapshot.deployment.context_tokens)
 
     def _show_obstacles(self) -> None:
         deployment = self._snapshot.deployment
@@ -242,6 +256,11 @@ class ChatPane(QWidget):
         if event.type() == QEvent.Type.PaletteChange and self._style_name is not None:
             self._restyle()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        room = side_room(self.width() - 2 * SPACE.l)
+        self._foot.setContentsMargins(room, 0, room, 0)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self.writing:
             self.stop()
@@ -275,7 +294,7 @@ class ChatPane(QWidget):
 
     def _set(self, settings: Settings) -> None:
         self._conversation = replace(self._conversation, settings=settings)
-        set_tone(self.composer.system_prompt, "set", "true" if settings.system_prompt.strip() else "false")
+        set_tone(self.composer.system_prompt, "set", "true" if settings.system_prompt else "false")
 
     # -- keeping ------------------------------------------------------------------------------------------------------
 

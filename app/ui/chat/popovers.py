@@ -103,6 +103,7 @@ def _number(name: str, low: float, high: float, step: float, tip: str, off: str 
     box.setAccessibleName(name)
     box.setAccessibleDescription(tip)
     box.setToolTip(tip)
+    box.lineEdit().setTextMargins(6, 0, 0, 0)  # a style sheet's padding does not reach the field in a spin box
     if off:
         box.setSpecialValueText(off)
     return box
@@ -115,6 +116,7 @@ def _whole(name: str, low: int, high: int, tip: str, off: str = "") -> QSpinBox:
     box.setAccessibleName(name)
     box.setAccessibleDescription(tip)
     box.setToolTip(tip)
+    box.lineEdit().setTextMargins(6, 0, 0, 0)  # a style sheet's padding does not reach the field in a spin box
     if off:
         box.setSpecialValueText(off)
     return box
@@ -151,6 +153,7 @@ class SamplingPopover(Popover):
         for field in fields:
             title = label(field.accessibleName())
             title.setBuddy(field)
+            title.setMinimumHeight(field.sizeHint().height())
             form.addRow(title, field)
         self.body.addLayout(form)
         row = QHBoxLayout()

@@ -128,7 +128,6 @@ def used_tokens(conversation: Conversation) -> int | None:
     if not conversation.turns:
         return 0
     for turn in reversed(conversation.turns):
-        figures = turn.figures
-        if figures.prompt_tokens is not None:
-            return figures.prompt_tokens + (figures.completion_tokens or 0)
+        if turn.figures.used_tokens is not None:
+            return turn.figures.used_tokens
     return None

@@ -28,6 +28,11 @@ class Figures:
     prompt_tokens: int | None = None
     stages: int | None = None
 
+    @property
+    def used_tokens(self) -> int | None:
+        """Of the context; None while the prompt was not measured."""
+        return None if self.prompt_tokens is None else self.prompt_tokens + (self.completion_tokens or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -15,6 +15,11 @@ AT_THE_END_PX = 24
 READING_WIDTH = 760  # wider lines are hard to read
 
 
+def side_room(width: int) -> int:
+    """What stays free on each side of a column that is not wider than can be read."""
+    return max(0, width - READING_WIDTH - 2 * SPACE.m) // 2
+
+
 class EmptyState(QWidget):
     """What stands there before the first message. Signals: example_chosen(text)."""
 
@@ -130,7 +135,7 @@ class Transcript(QScrollArea):
         self.latest.raise_()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        spare = max(0, self.width() - READING_WIDTH - 2 * SPACE.m) // 2
+        spare = side_room(self.width())
         margins = (SPACE.xs + spare, SPACE.s, SPACE.m + spare, SPACE.l)
         if self._column.contentsMargins().left() != margins[0]:
             self._column.setContentsMargins(*margins)

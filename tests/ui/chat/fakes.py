@@ -17,7 +17,7 @@ from app.core.generation.request import (
 )
 from app.core.snapshot import ActivityEntry, DeploymentState, DeploymentView, Snapshot
 
-TIMINGS = tuple(StageTiming(stage, 0.4, 0.1, 12.0, 0.1) for stage in range(3))
+TIMINGS = tuple(StageTiming(stage, 0.4, 0.1, 12.0, 0.1, 4096) for stage in range(3))
 STAGES = tuple(StageReport(name, 0, 3, 1, 1, None, None, None) for name in ("studio-a", "mini-1", "mini-2"))
 Step = GenerationUpdate | BaseException | float  # a number: wait so many seconds
 

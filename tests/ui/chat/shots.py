@@ -9,11 +9,13 @@ from pathlib import Path
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
+from app.core.chat.store import ConversationStore
 from app.core.errors import ShardboardError
 from app.core.generation.request import GenerationEventNote, PrefillProgress
 from app.core.snapshot import ActivityEntry, DeploymentState, Level, Snapshot
 from app.ui.bridge import CoreBridge
-from app.ui.chat import ChatPane
+from app.ui.chat import ChatPane, session
+from app.ui.chat.shelf import StoreShelf
 from app.ui.theme import Theme
 from tests.ui.chat.fakes import ScriptedController, Step, deployed, result, token, whole
 
@@ -72,7 +74,10 @@ def chat(folder: Path, name: str, script: list[Step], question: str, width: int,
     controller = ScriptedController([script or [0.0]], snapshot)
     bridge = CoreBridge(lambda: controller)
     bridge.start()
-    pane = ChatPane(bridge)
+    shelf = StoreShelf(ConversationStore(Path(":memory:")))
+    for words in ("Why is the sky blue?", "Plan a trip to Lisbon with two children and a dog", "ما هي الطبقات؟"):
+        shelf.save(session.asked(session.Conversation(), words))
+    pane = ChatPane(bridge, shelf)
     pane.resize(width, int(more.get("height", 868)))  # type: ignore[call-overload]
     pane.setAutoFillBackground(True)
     pane.show()

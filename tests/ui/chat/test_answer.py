@@ -15,7 +15,7 @@ from app.core.generation.request import (
 )
 from app.ui.chat.answer import Phase, Running, ended, failed, fold, outcome_words, stopped
 
-TIMINGS = tuple(StageTiming(stage, 1.0, 0.1, 3.0, 0.1) for stage in range(3))
+TIMINGS = tuple(StageTiming(stage, 1.0, 0.1, 3.0, 0.1, 4096) for stage in range(3))
 
 
 def token(text: str, at_ms: float) -> TokenEvent:

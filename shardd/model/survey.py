@@ -1,0 +1,92 @@
+"""Taking an inventory in a process of its own, so that the controller never runs MLX itself.
+
+`python -m shardd.model.survey DIRECTORY` prints one JSON object: an Inventory, or what is wrong with the model. MLX keeps
+threads that end badly when they were started from a thread of a program that goes on; a child avoids that, starts in a
+tenth of the time of a full import, and takes its memory with it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from shardd.model.errors import CheckpointError, ModelError, UnsupportedModel
+from shardd.model.headers import TensorInfo
+from shardd.model.inventory import Inventory, inspect
+from shardd.model.units import Unit
+
+DEADLINE_S = 120.0
+_ERRORS: dict[str, type[ModelError]] = {kind.__name__: kind for kind in (CheckpointError, UnsupportedModel, ModelError)}
+
+
+def survey(directory: Path) -> Inventory:
+    """As inventory.inspect, in a child process. Blocks; raises the same errors."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "shardd.model.survey", str(directory)],
+            capture_output=True,
+            timeout=DEADLINE_S,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        document = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise ModelError(
+            f"{directory.name} could not be read in {DEADLINE_S:.0f} s.", "Is its disk very slow?"
+        ) from None
+    except (ValueError, IndexError):
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise ModelError(f"{directory.name} could not be read: {' '.join(last) or 'the reader ended'}.") from None
+    if "error" in document:
+        raise _ERRORS[document["error"]](document["cause"], document["remedy"])
+    return from_document(document)
+
+
+def to_document(inventory: Inventory) -> dict[str, Any]:
+    """An Inventory as JSON can hold it: files and tensors by number."""
+    files = sorted({str(tensor.file) for tensor in inventory.tensors})
+    numbers = {tensor.name: number for number, tensor in enumerate(inventory.tensors)}
+    document = {name: getattr(inventory, name) for name in inventory.__dataclass_fields__}
+    document["files"] = files
+    document["tensors"] = [
+        [tensor.name, tensor.dtype, tensor.shape, files.index(str(tensor.file)), tensor.offset, tensor.nbytes]
+        for tensor in inventory.tensors
+    ]
+    document["units"] = [[unit.name, [numbers[tensor.name] for tensor in unit.tensors]] for unit in inventory.units]
+    document["readers"] = {name: sorted(phases) for name, phases in inventory.readers.items()}
+    document["forbidden_cuts"] = list(inventory.forbidden_cuts.items())
+    return document
+
+
+def from_document(document: dict[str, Any]) -> Inventory:
+    files = [Path(file) for file in document.pop("files")]
+    tensors = tuple(
+        TensorInfo(name, dtype, tuple(shape), files[file], offset, nbytes)
+        for name, dtype, shape, file, offset, nbytes in document["tensors"]
+    )
+    document["tensors"] = tensors
+    document["units"] = tuple(Unit(name, tuple(tensors[n] for n in numbers)) for name, numbers in document["units"])
+    document["readers"] = {name: frozenset(phases) for name, phases in document["readers"].items()}
+    document["forbidden_cuts"] = {int(cut): str(why) for cut, why in document["forbidden_cuts"]}
+    for name in ("kv_bytes_per_token", "kv_limit_tokens", "fixed_cache_bytes"):
+        document[name] = tuple(document[name])
+    return Inventory(**document)
+
+
+def main() -> int:
+    from shardd.model.light import import_mlx_lm_light
+
+    import_mlx_lm_light()
+    try:
+        document = to_document(inspect(Path(sys.argv[1])))
+    except ModelError as error:
+        document = {"error": type(error).__name__, "cause": error.cause, "remedy": error.remedy}
+    print(json.dumps(document))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

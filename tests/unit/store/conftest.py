@@ -1,0 +1,6 @@
+"""Makes `crash_child` importable."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
