@@ -1,8 +1,8 @@
 """Taking an inventory in a process of its own, so that the controller never runs MLX itself.
 
-`python -m shardd.model.survey DIRECTORY` prints one JSON object: an Inventory, or what is wrong with the model. MLX keeps
-threads that end badly when they were started from a thread of a program that goes on; a child avoids that, starts in a
-tenth of the time of a full import, and takes its memory with it.
+`python -m shardd.model.survey DIRECTORY` prints one JSON object: an Inventory, or what is wrong with the model. MLX
+keeps threads that end badly when they were started from a thread of a program that goes on; a child avoids that, starts
+in a tenth of the time of a full import, and takes its memory with it.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ def survey(directory: Path) -> Inventory:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        document = json.loads(done.stdout.splitlines()[-1])
     except subprocess.TimeoutExpired:
         raise ModelError(
             f"{directory.name} could not be read in {DEADLINE_S:.0f} s.", "Is its disk very slow?"
         ) from None
+    try:
+        document = json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError):
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         raise ModelError(f"{directory.name} could not be read: {' '.join(last) or 'the reader ended'}.") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,6 +86,7 @@ def _end_tokens(directory: Path) -> list[int] | int | None:
 def _import_bare() -> Any:
     """mlx-lm's tokenizer module without the package's __init__, which would bring MLX itself into this process, start
     its threads and lower the limit of open files."""
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it tells everybody that PyTorch is missing
     if "mlx_lm" not in sys.modules:
         spec = importlib.util.find_spec("mlx_lm")
         if spec is None or spec.submodule_search_locations is None:

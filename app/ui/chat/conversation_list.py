@@ -8,7 +8,7 @@ from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QToolButton
 
 from app.ui.chat.popovers import Popover
 from app.ui.chat.session import NEW_CHAT, Listed
@@ -55,6 +55,8 @@ class ConversationList(Popover):
         self.search.setPlaceholderText("Search conversations")
         self.search.setAccessibleName("Search conversations")
         self.search.setClearButtonEnabled(True)
+        for button in self.search.findChildren(QToolButton):
+            button.setAccessibleName("Clear the search")
         self.rows = ConversationRows()
         self.rows.setAccessibleName("Conversations")
         self.rows.setFixedHeight(260)

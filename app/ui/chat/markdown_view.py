@@ -62,8 +62,15 @@ class MarkdownView(QWidget):
     def blocks(self) -> tuple[Block, ...]:
         return tuple(self._blocks)
 
-    def widgets(self) -> Iterator[QWidget]:
-        return iter(self._widgets)
+    def focusable(self) -> Iterator[QWidget]:
+        """What takes the focus in the blocks, as it is read."""
+        for widget in self._widgets:
+            if isinstance(widget, CodeBlock):
+                yield from (widget.copy_button, widget.view)
+            elif isinstance(widget, QuoteView):
+                yield widget.rich
+            elif isinstance(widget, RichView):
+                yield widget
 
     def show_blocks(self, start: int, blocks: Sequence[Block]) -> None:
         """From block number `start` on, the message consists of `blocks`."""

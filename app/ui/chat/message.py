@@ -247,7 +247,16 @@ class AnswerView(QWidget):
             words = "The model wrote nothing."
         self._show_figures(figures, words)
         self._buttons.show()
+        self._order_tabs()
         explain(self.copy, "" if self._growing.text else "There is nothing to copy.")
+
+    def _order_tabs(self) -> None:
+        """Tab goes through the answer as it is read: its blocks, then its buttons."""
+        before: QWidget | None = None
+        for here in (*self.markdown.focusable(), self.show_all, self.copy, self.regenerate):
+            if before is not None:
+                QWidget.setTabOrder(before, here)
+            before = here
 
     def _show_figures(self, figures: Figures, words: str) -> None:
         line = " · ".join(part for part in (words, figures_line(figures)) if part)

@@ -85,7 +85,6 @@ class ChatPane(QWidget):
         self._foot.addWidget(self.composer)
         layout.addLayout(self._foot)
         self.setMinimumWidth(320)
-        self.setFocusProxy(self.composer.edit)
         self._connect()
         self._restyle()
         self.focus_composer()

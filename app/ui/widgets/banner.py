@@ -31,6 +31,7 @@ class Banner(QFrame):
         self._cause = WrappedLabel()
         self._remedy = WrappedLabel(role="muted")
         self._action = push_button("", parent=self)
+        self._action.setAccessibleName("What can be done")
         self._action.hide()
         self._action.clicked.connect(self._on_action)
         self._close = IconButton("close", "Dismiss", self._on_close, size=14)

@@ -34,6 +34,7 @@ def test_only_web_addresses_are_opened(monkeypatch: pytest.MonkeyPatch, address:
     assert len(calls) == opened
 
 
+@pytest.mark.qt_log_ignore("No document for", extend=True)
 def test_no_file_is_read_even_if_html_asks_for_it(qtbot: QtBot, theme: Theme, tmp_path: Path) -> None:
     secret = tmp_path / "secret.html"
     secret.write_text("secret")
