@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from app.core.placement.budget import kv_bytes, overhead_bytes
+from app.core.placement.budget import computing_bytes, layer_kv_bytes, layer_slack_bytes
 from app.core.placement.placement import Placement, StageRange
 from shardd.host import format_bytes
 from shardd.model.inventory import Inventory
+
+Table = list[list[int]]
+"""Bytes of every range: [last][first]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,99 +30,148 @@ class WhyNot:
 
 
 def balance(inventory: Inventory, nodes: Sequence[NodeCapacity], context_tokens: int) -> Placement | WhyNot:
-    """The placement whose worst stage is best, honouring memory and forbidden cuts.
+    """The placement whose worst stage is best, honouring memory and forbidden cuts; of several such the most even.
 
-    A stage's cost is its predicted time where all speeds are known, else its share of the node's available memory. With
-    speeds known a node may get nothing; otherwise every node gets a layer while there are enough.
-
-    best[i][end]: the smallest possible worst cost when the first i nodes hold layers 0 to end-1.
+    A stage's cost is its predicted time where all speeds are known, else its share of the node's available memory.
+    With speeds known, machines that make nothing faster get nothing; otherwise as few as possible get nothing.
     """
-    count = inventory.layer_count
     if not nodes:
         return WhyNot("There is no machine to place layers on: add one.")
+    weights = weights_table(inventory)
+    wanted = _wanted_table(inventory, weights, context_tokens)
     by_speed = all(node.seconds_per_byte for node in nodes)
-    may_skip = by_speed or len(nodes) > count
-    sizes = _Sizes(inventory, context_tokens)
-    best: list[list[float]] = [[0.0] + [math.inf] * count]
-    choice: list[list[int]] = []
-    for node in nodes:
-        before, row, chosen = best[-1], [math.inf] * (count + 1), [-1] * (count + 1)
-        for end in range(count + 1):
-            if may_skip and before[end] < row[end]:
-                row[end], chosen[end] = before[end], end
-            if end not in (0, count) and end in inventory.forbidden_cuts:
-                continue
-            for first in range(end):
-                if before[first] >= row[end]:
+    search = _Search(nodes, weights if by_speed else wanted, wanted, inventory.forbidden_cuts, by_speed=by_speed)
+    found = search.lightest_worst()
+    if found is None:
+        return WhyNot(_explain(inventory.layer_count, wanted, nodes))
+    return Placement(inventory.layer_count, search.most_even(found))
+
+
+class _Search:
+    """Two passes: how cheap the worst stage can be; then, of the placements that keep to it, the most even one.
+
+    best[end] is the smallest (tally, score) when the nodes so far hold the layers before end:
+
+        nodes so far             this node
+        [........ best[first] ...][first ... end-1]     ->  a new best[end]
+
+    The tally comes first: empty nodes where every machine shall help, in the second pass by speed the stages.
+    """
+
+    def __init__(
+        self, nodes: Sequence[NodeCapacity], costly: Table, wanted: Table, forbidden: Collection[int], *, by_speed: bool
+    ) -> None:
+        self._nodes = nodes
+        self._costly = costly
+        self._wanted = wanted
+        self._forbidden = forbidden
+        self._by_speed = by_speed
+
+    def lightest_worst(self) -> float | None:
+        """None: nothing fits."""
+        (_, worst), _ = self._run(max, math.inf, 0)
+        return None if math.isinf(worst) else worst
+
+    def most_even(self, worst: float) -> tuple[StageRange, ...]:
+        _, choices = self._run(lambda score, cost: score + cost * cost, worst, int(self._by_speed))
+        stages: list[StageRange] = []
+        end = len(self._wanted)
+        for node, chosen in zip(reversed(self._nodes), reversed(choices), strict=True):
+            first = chosen[end]
+            if first < end:
+                stages.append(StageRange(node.name, first, end - 1))
+            end = first
+        return tuple(reversed(stages))
+
+    def _run(
+        self, combine: Callable[[float, float], float], limit: float, stage_tally: int
+    ) -> tuple[tuple[int, float], list[list[int]]]:
+        """The best of all layers on all nodes, and where each node's stage begins for every end."""
+        count, empty_tally = len(self._wanted), int(not self._by_speed)
+        best = [(0, 0.0)] + [(len(self._nodes) + 1, math.inf)] * count
+        choices: list[list[int]] = []
+        for node in self._nodes:
+            before, least = best, min(tally for tally, _ in best) + stage_tally
+            # Where it has nothing, its first is its end.
+            best, chosen = [(tally + empty_tally, score) for tally, score in before], list(range(count + 1))
+            room = node.available_bytes
+            rate = node.seconds_per_byte if self._by_speed and node.seconds_per_byte else 1 / max(1, room)
+            for end in range(1, count + 1):
+                if end in self._forbidden and end < count:
                     continue
-                wanted = sizes.total(first, end - 1)
-                if wanted > node.available_bytes:
-                    continue
-                cost = max(before[first], _cost(node, sizes.weights(first, end - 1), wanted, by_speed=by_speed))
-                if cost < row[end]:
-                    row[end], chosen[end] = cost, first
-        best.append(row)
-        choice.append(chosen)
-    if math.isinf(best[-1][count]):
-        return WhyNot(_explain(sizes, nodes))
-    stages: list[StageRange] = []
-    end = count
-    for index in range(len(nodes) - 1, -1, -1):
-        first = choice[index][end]
-        if first < end:
-            stages.append(StageRange(nodes[index].name, first, end - 1))
-        end = first
-    return Placement(count, tuple(reversed(stages)))
+                wanted, costly, (tally, score) = self._wanted[end - 1], self._costly[end - 1], best[end]
+                for first in range(end - 1, -1, -1):
+                    cost = costly[first] * rate
+                    # From here on bytes and cost only grow.
+                    if wanted[first] > room or cost > limit or (least >= tally and combine(0.0, cost) >= score):
+                        break
+                    new_tally, new_score = before[first][0] + stage_tally, combine(before[first][1], cost)
+                    if new_tally < tally or (new_tally == tally and new_score < score):
+                        tally, score, chosen[end] = new_tally, new_score, first
+                best[end] = tally, score
+            choices.append(chosen)
+        return best[count], choices
 
 
-class _Sizes:
-    """Bytes of ranges in constant time, from sums over layers."""
+def weights_table(inventory: Inventory) -> Table:
+    """inventory.weights_bytes of every range, all at once.
 
-    def __init__(self, inventory: Inventory, context_tokens: int) -> None:
-        self._inventory = inventory
-        self._context = context_tokens
-        count = inventory.layer_count
-        middle = [inventory.weights_bytes(layer, layer) for layer in range(count)]
-        self._kv = _sums([kv_bytes(inventory, layer, layer, context_tokens) for layer in range(count)])
-        layer_units = {unit.name: unit.nbytes for unit in inventory.units}
-        plain = [layer_units.get(f"layer.{layer}", middle[layer]) for layer in range(count)]
-        self._plain = _sums(plain)
-        self._head_extra = middle[0] - plain[0] if count > 1 else 0
-        self._tail_extra = middle[-1] - plain[-1] if count > 1 else 0
+    A unit that several phases read is counted at the latest of them that the range reaches: so the sum over a range's
+    phases has it once.
+    """
+    count = inventory.layer_count
+    readers: list[list[tuple[str, int]]] = [[] for _ in range(count + 2)]  # by phase + 1
+    for unit in inventory.units:
+        for phase in inventory.readers[unit.name]:
+            readers[phase + 1].append((unit.name, unit.nbytes))
+    held, latest = [0] * (count + 2), dict[str, int]()
 
-    def weights(self, first: int, last: int) -> int:
-        if first == 0 and last == self._inventory.layer_count - 1:
-            return self._inventory.total_bytes
-        extra = self._head_extra if first == 0 else 0
-        extra += self._tail_extra if last == self._inventory.layer_count - 1 else 0
-        return self._plain[last + 1] - self._plain[first] + extra
+    def reach(slot: int) -> None:
+        for name, nbytes in readers[slot]:
+            if name in latest:
+                held[latest[name]] -= nbytes
+            held[slot] += nbytes
+            latest[name] = slot
 
-    def total(self, first: int, last: int) -> int:
-        kv = self._kv[last + 1] - self._kv[first]
-        return self.weights(first, last) + kv + overhead_bytes(self._inventory, last, self._context)
-
-
-def _sums(values: Sequence[int]) -> list[int]:
-    sums = [0]
-    for value in values:
-        sums.append(sums[-1] + value)
-    return sums
-
-
-def _cost(node: NodeCapacity, weights: int, wanted: int, *, by_speed: bool) -> float:
-    if by_speed and node.seconds_per_byte:
-        return weights * node.seconds_per_byte
-    return wanted / max(1, node.available_bytes)
+    reach(0)
+    table: Table = []
+    for last in range(count):
+        reach(last + 1)
+        if last == count - 1:
+            reach(count + 1)
+        row, total = [0] * (last + 1), held[count + 1]
+        for first in range(last, -1, -1):
+            total += held[first + 1]
+            row[first] = total
+        row[0] += held[0]
+        table.append(row)
+    return table
 
 
-def _explain(sizes: _Sizes, nodes: Sequence[NodeCapacity]) -> str:
-    inventory = sizes._inventory  # pyright: ignore[reportPrivateUsage]
-    wanted = sizes.total(0, inventory.layer_count - 1)
+def _wanted_table(inventory: Inventory, weights: Table, context_tokens: int) -> Table:
+    """budget.needs(...).total of every range."""
+    layers = range(inventory.layer_count)
+    cache = [layer_kv_bytes(inventory, layer, context_tokens) for layer in layers]
+    grown = [cache[layer] + layer_slack_bytes(inventory, layer, context_tokens) for layer in layers]
+    table: Table = []
+    for last in layers:
+        computing, total, largest = computing_bytes(inventory, last, context_tokens), 0, 0
+        row = [0] * (last + 1)
+        for first in range(last, -1, -1):
+            total += grown[first]
+            largest = max(largest, cache[first])
+            row[first] = weights[last][first] + total + largest + computing
+        table.append(row)
+    return table
+
+
+def _explain(count: int, wanted: Table, nodes: Sequence[NodeCapacity]) -> str:
+    whole = wanted[count - 1][0]
     free = sum(node.available_bytes for node in nodes)
-    if wanted > free:
+    if whole > free:
         return (
-            f"The model needs about {format_bytes(wanted)} and the machines have {format_bytes(free)} free together: "
-            f"{format_bytes(wanted - free)} are missing. Add a machine, close programs, or choose a smaller context or "
+            f"The model needs about {format_bytes(whole)} and the machines have {format_bytes(free)} free together: "
+            f"{format_bytes(whole - free)} are missing. Add a machine, close programs, or choose a smaller context or "
             "model."
         )
     return (
