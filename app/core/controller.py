@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from app.core.activity import ActivityLog
@@ -17,8 +17,10 @@ from app.core.cluster.joining import ProbedAgent, explain_probe, fetch_certifica
 from app.core.cluster.local_agents import LocalAgents
 from app.core.cluster.node import KnownNode, Node
 from app.core.cluster.registry import NodeRegistry
+from app.core.deployment import review
 from app.core.deployment.deployment import Deployment, DeploymentFailed, DeployOrder, deploy, restart, unload
 from app.core.deployment.live import find_live
+from app.core.deployment.review import NodeMove
 from app.core.deployment.source import model_source
 from app.core.errors import ShardboardError
 from app.core.generation.pipeline import Pipeline
@@ -28,8 +30,7 @@ from app.core.generation.tokenizer import ModelTokenizer, load_tokenizer
 from app.core.library.digests import DigestCache
 from app.core.library.models import find_models, resolve_model
 from app.core.paths import ControllerPaths
-from app.core.placement.budget import memory_problems
-from app.core.placement.placement import Placement, Problem, problems
+from app.core.placement.placement import Placement, Problem
 from app.core.snapshot import (
     ActivityEntry,
     DeploymentState,
@@ -45,7 +46,6 @@ from shardd.host import format_bytes
 from shardd.identity import load_or_create_identity
 from shardd.model.errors import ModelError
 from shardd.model.survey import survey
-from shardd.model.units import unit_size
 from shardd.rpc import agent_pb2
 
 SNAPSHOT_S = 0.05
@@ -54,17 +54,6 @@ READY_S = 15.0
 Unsubscribe = Callable[[], None]
 
 __all__ = ["Controller", "NodeMove", "ProbedAgent"]
-
-
-@dataclass(frozen=True, slots=True)
-class NodeMove:
-    """What a deployment would do to one node. send_bytes is an upper bound where units were never hashed."""
-
-    node: str
-    send_bytes: int
-    load_bytes: int
-    first: int
-    last: int
 
 
 class Controller:
@@ -231,33 +220,11 @@ class Controller:
 
     def check(self, placement: Placement, context_tokens: int) -> tuple[Problem, ...]:
         """Everything that is wrong with a placement here and now."""
-        model = self._chosen()
-        wrong = problems(placement, tuple(self._nodes), model.inventory.forbidden_cuts)
-        if wrong:
-            return wrong
-        own = {stage.node: stage for stage in self._deployment.stages} if self._deployment else {}
-        available: dict[str, int | None] = {}
-        for name, node in self._nodes.items():
-            beat = node.beat
-            # What our own stage takes there is given back before the new one is loaded.
-            ours = sum(s.weights_bytes + s.kv_bytes for s in beat.stages) if beat and name in own else 0
-            available[name] = beat.memory.shard_available + ours if beat else None
-        return memory_problems(placement, model.inventory, available, context_tokens)
+        return review.check(self._chosen(), placement, context_tokens, self._nodes, self._deployment)
 
     def preview(self, placement: Placement) -> tuple[NodeMove, ...]:
         """What deploying this would send and load, from what is known now; nothing is touched."""
-        model = self._chosen()
-        moves: list[NodeMove] = []
-        for stage in placement.stages:
-            units = model.inventory.units_for(stage.first, stage.last)
-            node = self._nodes.get(stage.node)
-            held: set[str] = set()
-            for shard in node.shards if node else ():
-                if shard.model == model.name and shard.last < model.inventory.layer_count:
-                    held |= {unit.name for unit in model.inventory.units_for(shard.first, shard.last)}
-            send = sum(unit_size(unit) for unit in units if unit.name not in held)
-            moves.append(NodeMove(stage.node, send, sum(u.nbytes for u in units), stage.first, stage.last))
-        return tuple(moves)
+        return review.preview(self._chosen(), placement, self._nodes)
 
     # -- the deployment ----------------------------------------------------------------------------------------------
 

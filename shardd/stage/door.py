@@ -48,13 +48,14 @@ def dial(
         except OSError as error:
             said.append(f"{address}:{port}: {error}")
             continue
+        connection = plain
         try:
-            tls = context.wrap_socket(plain, server_hostname=None)
+            connection = tls = context.wrap_socket(plain, server_hostname=None)
             check_pin(tls, {fingerprint_of(certificate_pem)})
             tls.sendall(hello(token, epoch))
             return Lane(tls, epoch, measure=False)
         except (OSError, PinError) as error:
-            plain.close()
+            connection.close()
             said.append(f"{address}:{port}: {error}")
     raise LaneClosed("; ".join(said) or "no address was given")
 
@@ -110,16 +111,17 @@ class Door:
             threading.Thread(target=self._let_in, args=(plain,), name="lane-handshake", daemon=True).start()
 
     def _let_in(self, plain: socket.socket) -> None:
+        connection = plain
         try:
             plain.settimeout(HANDSHAKE_S)
             with self._lock:
                 context = server_context(self._identity, list(self._pems.values()))
-            tls = context.wrap_socket(plain, server_side=True)
+            connection = tls = context.wrap_socket(plain, server_side=True)
             fingerprint = check_pin(tls, set(self._pems))
             lane, name = self._greet(tls, fingerprint)
         except (OSError, PinError, FrameError, LaneClosed):
             with contextlib.suppress(OSError):
-                plain.close()
+                connection.close()
             return
         finally:
             self._handshakes.release()

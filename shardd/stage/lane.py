@@ -91,6 +91,7 @@ class Lane:
     def receive(self) -> Frame:
         """The next frame that is not a ping or pong. Blocks. Raises LaneClosed or FrameError."""
         while True:
+            self._ping_if_due()
             header_bytes, payload_bytes = decode_prefix(self._read(PREFIX.size))
             header = decode_header(self._read(header_bytes), payload_bytes)
             payload = memoryview(self._read(payload_bytes)) if payload_bytes else memoryview(b"")

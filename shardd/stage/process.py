@@ -23,7 +23,7 @@ from shardd.model.errors import ModelError
 from shardd.model.stage import load_stage
 from shardd.rpc import lane_pb2
 from shardd.stage.door import Door, dial
-from shardd.stage.engine import NEXT, Arrived, Engine, EngineSettings, Halt, Lost
+from shardd.stage.engine import Engine
 from shardd.stage.frames import FrameError
 from shardd.stage.lane import Lane, LaneClosed
 from shardd.stage.orders import (
@@ -41,6 +41,7 @@ from shardd.stage.orders import (
 )
 from shardd.stage.outbox import Outbox
 from shardd.stage.timings import spread
+from shardd.stage.work import NEXT, Arrived, EngineSettings, Halt, Lost
 
 TELEMETRY_S = 0.25
 

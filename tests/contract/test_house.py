@@ -80,7 +80,7 @@ def test_no_file_is_two_rooms() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
         for path in tracked()
-        if path.suffix == ".py" and "_pb2" not in path.name
+        if path.suffix == ".py" and "_pb2" not in path.name and "recipe/topics" not in str(path)  # those are texts
         if (lines := len(path.read_text().splitlines())) > LONGEST_FILE
     }
     assert not long

@@ -11,15 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SCHEMA_VERSION = 1
+from app.core.errors import ShardboardError
 
-_SCHEMA = """
-CREATE TABLE conversations (
-    id TEXT PRIMARY KEY, title TEXT NOT NULL, updated_at REAL NOT NULL, settings TEXT NOT NULL);
-CREATE TABLE messages (
-    conversation_id TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE, position INTEGER NOT NULL,
-    role TEXT NOT NULL, content TEXT NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (conversation_id, position));
-"""
+_MIGRATIONS = (
+    (
+        "CREATE TABLE conversations (id TEXT PRIMARY KEY, title TEXT NOT NULL, updated_at REAL NOT NULL, "
+        "settings TEXT NOT NULL)",
+        "CREATE TABLE messages (conversation_id TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE, "
+        "position INTEGER NOT NULL, role TEXT NOT NULL, content TEXT NOT NULL, facts TEXT NOT NULL, "
+        "PRIMARY KEY (conversation_id, position))",
+    ),
+)
+"""What makes each version of the file out of the one before. Only ever add to the end."""
+
+SCHEMA_VERSION = len(_MIGRATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +47,24 @@ class StoredConversation:
 
 
 class ConversationStore:
-    """For one thread. Every call is one transaction: a kill loses nothing of what returned."""
+    """For one thread. Every call is one transaction: a kill loses nothing of what returned.
+
+    A file that is no database is set aside, with its name as `damaged`, and a new one begun. Raises ShardboardError
+    where a newer version wrote it, or it cannot be opened: nothing is changed then.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._database = sqlite3.connect(path, isolation_level=None)
-        self._database.row_factory = sqlite3.Row
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA foreign_keys = ON")
-        if self._database.execute("PRAGMA user_version").fetchone()[0] == 0:
-            self._database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        self.damaged: Path | None = None
+        try:
+            try:
+                self._database = _opened(path)
+            except sqlite3.DatabaseError as error:
+                if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                    raise
+                self.damaged = _set_aside(path)
+                self._database = _opened(path)
+        except (sqlite3.Error, OSError) as error:
+            raise ShardboardError(f"The conversations in {path} cannot be opened: {error}.") from error
 
     def close(self) -> None:
         self._database.close()
@@ -105,6 +119,50 @@ class ConversationStore:
 
     def delete(self, conversation_id: str) -> None:
         self._database.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        database.row_factory = sqlite3.Row
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA foreign_keys = ON")
+        _migrate(database, path)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _migrate(database: sqlite3.Connection, path: Path) -> None:
+    """Brings the file to this version, all or nothing."""
+    if _version(database) == SCHEMA_VERSION:
+        return
+    database.execute("BEGIN IMMEDIATE")  # and look again: another process may have done it meanwhile
+    version = _version(database)
+    if version > SCHEMA_VERSION:
+        raise ShardboardError(
+            f"The conversations in {path} were written by a newer Shardboard.", "Update Shardboard on this machine."
+        )
+    for statements in _MIGRATIONS[version:]:
+        for statement in statements:
+            database.execute(statement)
+    database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    database.execute("COMMIT")
+
+
+def _version(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _set_aside(path: Path) -> Path:
+    """Renames a damaged file, and what SQLite keeps beside it."""
+    damaged = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+    for end in ("", "-wal", "-shm"):
+        source = path.with_name(path.name + end)
+        if source.exists():
+            source.rename(damaged.with_name(damaged.name + end))
+    return damaged
 
 
 def _conversation(row: sqlite3.Row) -> StoredConversation:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from pathlib import Path
 
 from blake3 import blake3
 
 from shardd.host import atomic_write, private_directory
+from shardd.model.errors import CheckpointError
 from shardd.model.units import Unit, unit_header, unit_pieces
 
 
@@ -24,28 +26,41 @@ class DigestCache:
 
     def known(self, unit: Unit) -> str | None:
         """The digest where it was computed before and no source file has changed since."""
+        key = _key(unit)
         with self._lock:
             self._load(self._file(unit))
-            return self._known.get(_key(unit))
+            return self._known.get(key) if key else None
 
     def digest(self, unit: Unit) -> str:
-        """The digest, computed where it is not known. Raises ModelError when a file cannot be read."""
-        digest = self.known(unit)
-        if digest is None:
-            hasher = blake3()
-            for piece in unit_pieces(unit):
-                hasher.update(piece)
-            digest = hasher.hexdigest()
-            with self._lock:
-                self._known[_key(unit)] = digest
-        return digest
+        """The digest, computed where it is not known.
+
+        Raises:
+            CheckpointError: a file cannot be read, or changed meanwhile.
+        """
+        known = self.known(unit)
+        if known is not None:
+            return known
+        before = _key(unit)
+        hasher = blake3()
+        for piece in unit_pieces(unit):
+            hasher.update(piece)
+        if before is None or _key(unit) != before:
+            raise CheckpointError(
+                f"The files in {unit.tensors[0].file.parent} changed while they were read.",
+                "Wait until the model is downloaded, then try again.",
+            )
+        with self._lock:
+            self._known[before] = hasher.hexdigest()
+            return self._known[before]
 
     def save(self, units: tuple[Unit, ...]) -> None:
-        """Writes what is known of one model's units."""
+        """Writes what is known of one model's units: all of them, or those left out are hashed again some day."""
+        if not units:
+            return
+        keys = [key for unit in units if (key := _key(unit))]
         with self._lock:
-            entries = {key: self._known[key] for unit in units if (key := _key(unit)) in self._known}
-            if units:
-                atomic_write(self._file(units[0]), json.dumps(entries).encode())
+            entries = {key: self._known[key] for key in keys if key in self._known}
+            atomic_write(self._file(units[0]), json.dumps(entries).encode())
 
     def _file(self, unit: Unit) -> Path:
         folder = str(unit.tensors[0].file.parent)
@@ -62,11 +77,17 @@ class DigestCache:
             return  # a damaged cache costs one more hashing
 
 
-def _key(unit: Unit) -> str:
-    """Changes with the unit's form, with its place in the files, and with the files themselves."""
+def _key(unit: Unit) -> str | None:
+    """Changes with the unit's form, with its place in the files, and with the files themselves. None: one is gone."""
     hasher = hashlib.sha256(unit_header(unit))
+    facts: dict[Path, os.stat_result] = {}
     for tensor in unit.tensors:
-        facts = tensor.file.stat()
-        place = (str(tensor.file), tensor.offset, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        if tensor.file not in facts:
+            try:
+                facts[tensor.file] = tensor.file.stat()
+            except OSError:
+                return None
+        fact = facts[tensor.file]
+        place = (str(tensor.file), tensor.offset, fact.st_size, fact.st_mtime_ns, fact.st_ino)
         hasher.update(repr(place).encode())
     return hasher.hexdigest()

@@ -12,6 +12,7 @@ from pathlib import Path
 from app.core.errors import ShardboardError
 
 BUILT_IN = "shardboard-tiny"
+_NAME_THE_FOLDER = "Name the folder that holds config.json and *.safetensors."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +50,32 @@ def find_models(folders: Sequence[Path] = ()) -> tuple[FoundModel, ...]:
 
 def resolve_model(name_or_directory: str, folders: Sequence[Path] = ()) -> Path:
     """A model directory from what a person wrote. Raises ShardboardError with what to do."""
-    path = Path(name_or_directory).expanduser()
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise ShardboardError(
-                f"{path} is not a model: it has no config.json.",
-                "Name the folder that holds config.json and *.safetensors.",
-            )
-        return path.resolve()
+    path = Path(os.path.expanduser(name_or_directory))
+    if name_or_directory and path.is_dir():
+        return _model_directory(path)
     if path.is_file() or path.is_absolute():
-        raise ShardboardError(f"{path} is not a folder.", "Name the folder that holds config.json and *.safetensors.")
+        what = "is a file, not a folder" if path.exists() else "does not exist"
+        raise ShardboardError(f"{path} {what}.", _NAME_THE_FOLDER)
     models = find_models(folders)
     for model in models:
         if name_or_directory in (model.name, model.name.rpartition("/")[2]):
             return model.directory
-    if name_or_directory == "built-in":
+    if name_or_directory == "built-in" and built_in_model().is_dir():
         return built_in_model()
-    names = [model.name for model in models]
-    near = difflib.get_close_matches(name_or_directory, names, 3, 0.4) or names[:5]
+    names = {each.lower(): model.name for model in models for each in (model.name, model.name.rpartition("/")[2])}
+    close = difflib.get_close_matches(name_or_directory.lower(), names, 5, 0.4)
+    near = list(dict.fromkeys(names[each] for each in close))[:3] or [model.name for model in models][:5]
     raise ShardboardError(
         f'There is no model "{name_or_directory}" here.',
         f"Name a folder, or one of: {', '.join(near)}." if near else "",
     )
+
+
+def _model_directory(path: Path) -> Path:
+    lacks = "config.json" if not (path / "config.json").is_file() else "weights (*.safetensors)"
+    if lacks == "config.json" or not any(path.glob("*.safetensors")):
+        raise ShardboardError(f"{path} is not a model: it has no {lacks}.", _NAME_THE_FOLDER)
+    return path.resolve()
 
 
 def _in(directories: Iterator[Path] | Sequence[Path], source: str) -> Iterator[FoundModel]:
@@ -95,11 +100,16 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _hugging_face_snapshots() -> Iterator[Path]:
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    """Of each repository the revision that is its main branch, then the others."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or os.path.join(cache, "huggingface")
+    hub = Path(os.path.expanduser(os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")))
     for repository in _children(hub):
         if repository.name.startswith("models--"):
-            yield from _children(repository / "snapshots")
+            main = ""
+            with contextlib.suppress(OSError, ValueError):
+                main = (repository / "refs" / "main").read_text().strip()
+            yield from sorted(_children(repository / "snapshots"), key=lambda path: path.name != main)
 
 
 def _lm_studio_models() -> Iterator[Path]:

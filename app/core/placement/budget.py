@@ -71,7 +71,7 @@ def overhead_bytes(inventory: Inventory, first: int, last: int, context_tokens: 
 
 
 def needs(inventory: Inventory, first: int, last: int, context_tokens: int, sequences: int = 1) -> Needs:
-    """Of a stage of layers first to last with so many full sequences. Raises ValueError where there is no such range."""
+    """Of a stage of layers first to last with full sequences. Raises ValueError where there is no such range."""
     return Needs(
         inventory.weights_bytes(first, last),
         kv_bytes(inventory, first, last, context_tokens) * sequences,

@@ -9,8 +9,9 @@ Every edit of a valid placement is a valid placement: each layer on one node, ea
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from app.core.errors import UsageError
 
@@ -51,23 +52,39 @@ class Placement:
     def stage_of(self, node: str) -> StageRange | None:
         return next((stage for stage in self.stages if stage.node == node), None)
 
-    def move_boundary(self, index: int, layer: int) -> Placement:
-        """Stage index+1 begins at this layer; both neighbours keep at least one layer."""
+    def move_boundary(self, index: int, layer: int, swallow: bool = False) -> Placement:
+        """Stage index+1 begins at this layer.
+
+        [-a 0-5--][-b 6-11-]   move_boundary(0, 2)    [a 0-1][---b 2-11----]
+                               move_boundary(0, 20)   [----a 0-10----][b 11]     both keep a layer
+                               move_boundary(0, 20, swallow=True)   [-a 0-11-]   or one loses its last
+        """
         left, right = self.stages[index], self.stages[index + 1]
+        if swallow and not left.first < layer <= right.last:
+            node = left.node if layer > right.last else right.node
+            whole = StageRange(node, left.first, right.last)
+            return replace(self, stages=(*self.stages[:index], whole, *self.stages[index + 2 :]))
         layer = min(max(layer, left.first + 1), right.last)
         moved = (replace(left, last=layer - 1), replace(right, first=layer))
         return replace(self, stages=self.stages[:index] + moved + self.stages[index + 2 :])
 
     def assign(self, node: str, first: int, last: int) -> Placement:
-        """Gives layers first to last to a node, which then has these and no others.
+        """Gives layers first to last to a node: what a person means who drops them on it.
 
-            [-a 0-5--][-b 6-11-]   assign("c", 4, 7)   [-a 0-3-][-c 4-7-][-b 8-11-]
+            [-a 0-5--][-b 6-11-]   assign("c", 4, 7)   [-a 0-3-][-c 4-7-][-b 8-11-]     a new stage
             [-a 0-5--][-b 6-11-]   assign("b", 4, 5)   [-a 0-3-][-b 4-11-]      a run beside its own joins it
-            [-a 0-3-][-b 4-7-][-c 8-11-]   assign("a", 8, 9)   [-b 0-7-][-a 8-9-][-c 10-11-]
+            [-a 0-5--][-b 6-11-]   assign("c", 0, 5)   [-c 0-5--][-b 6-11-]     a whole range: its owner is out
+            [-a 0-3-][-b 4-7-][-c 8-11-]   assign("a", 8, 9)   [-b 0-7-][-a 8-9-][-c 10-11-]   a run elsewhere: it moves
+            [-----a 0-11-----]     assign("b", 2, 5)   [---b 0-5---][---a 6-11---]      out of the middle
 
-        What the node leaves behind goes to the neighbour before it, or after it at the beginning. A range taken from
-        the middle of another node's leaves that node the larger part; the smaller joins the new stage.
+        A node has one range in one piece. So one that is given a run elsewhere leaves its own to the neighbour before
+        it (at the beginning: after it); and one that lost its middle keeps the larger part (of equal ones the later),
+        while the smaller goes along with what was taken. Layers that nobody had go to the neighbour before them too.
+        Numbers beyond the model's ends mean its ends.
         """
+        first, last = max(first, 0), min(last, self.layer_count - 1)
+        if first > last:
+            return self
         own = self.stage_of(node)
         if own and first <= own.last + 1 and last >= own.first - 1:
             first, last = min(first, own.first), max(last, own.last)
@@ -121,26 +138,31 @@ def _runs(owners: Sequence[str]) -> tuple[StageRange, ...]:
     return tuple(runs)
 
 
+def _distance(one: int, other: int) -> int:
+    return abs(one - other)
+
+
 def even_split(nodes: Sequence[str], layer_count: int, forbidden_cuts: Collection[int] = ()) -> Placement:
-    """Layers as evenly as the allowed cuts permit, in node order; nodes without a layer are left out."""
-    count = min(len(nodes), layer_count)
+    """Layers about as evenly as the allowed cuts permit, in node order; nodes too many for that are left out."""
+    cuts = [cut for cut in range(1, layer_count) if cut not in forbidden_cuts]
+    count = min(len(nodes), len(cuts) + 1) if layer_count else 0
     stages: list[StageRange] = []
-    first = 0
-    for index in range(count):
+    first = tried = 0
+    for index in range(count - 1):
         left = count - index
-        end = first + -(-(layer_count - first) // left)
-        while end < layer_count and end in forbidden_cuts:
-            end += 1
-        if index == count - 1:
-            end = layer_count
-        stages.append(StageRange(nodes[index], first, end - 1))
-        first = end
-        if first >= layer_count:
-            break
+        # Leave a cut for each boundary after this one.
+        possible = cuts[tried : len(cuts) - left + 2]
+        ideal = first + -(-(layer_count - first) // left)
+        cut = min(possible, key=partial(_distance, ideal))
+        tried = cuts.index(cut) + 1
+        stages.append(StageRange(nodes[index], first, cut - 1))
+        first = cut
+    if count:
+        stages.append(StageRange(nodes[count - 1], first, layer_count - 1))
     return Placement(layer_count, tuple(stages))
 
 
-_RANGE = re.compile(r"(?:(?P<node>[^=]+)=)?(?P<first>\d{1,6})(?:-(?P<last>\d{1,6}))?")
+_RANGE = re.compile(r"(?:(?P<node>[^=]*[^=\s])\s*=\s*)?(?P<first>[0-9]{1,6})(?:\s*-\s*(?P<last>[0-9]{1,6}))?")
 
 
 def parse_placement(text: str, node_names: Sequence[str], layer_count: int) -> Placement:
@@ -162,7 +184,7 @@ def parse_placement(text: str, node_names: Sequence[str], layer_count: int) -> P
         )
     stages = tuple(
         StageRange(
-            match["node"].strip() if match["node"] else node_names[index],
+            match["node"] if match["node"] else node_names[index],
             int(match["first"]),
             int(match["last"] or match["first"]),
         )
@@ -180,44 +202,77 @@ def placement_text(placement: Placement) -> str:
 def problems(
     placement: Placement, node_names: Collection[str], forbidden_cuts: Mapping[int, str] | None = None
 ) -> tuple[Problem, ...]:
-    """Everything that is wrong with a placement's shape, in layer order. Memory is budget.memory_problems' business."""
-    count, found = placement.layer_count, list[Problem]()
+    """Everything that is wrong with a placement's shape, in pipeline order; nothing: it can be deployed.
+
+    kind: "empty", "unknown_node", "node_twice", "reversed", "out_of_range", "wrong_order", "gap", "overlap" or
+    "forbidden_cut". Memory is budget.memory_problems' business.
+    """
     if not placement.stages:
         return (Problem("empty", "", "No layer is placed: drag layers onto a machine."),)
-    expected = 0
+    ordered = sorted(placement.stages, key=lambda stage: stage.first)
+    if ordered != list(placement.stages) and not _range_problems(ordered, placement.layer_count, forbidden_cuts or {}):
+        written = placement_text(replace(placement, stages=tuple(ordered)))
+        sentence = f"The ranges are not in the order of the layers: write {written}."
+        found = [Problem("wrong_order", "", sentence)]
+    else:
+        found = _range_problems(placement.stages, placement.layer_count, forbidden_cuts or {})
+    return (*_node_problems(placement, node_names), *found)
+
+
+def _node_problems(placement: Placement, node_names: Collection[str]) -> Iterator[Problem]:
     seen: set[str] = set()
-    for stage in placement.stages:
-        node = stage.node
+    for node in placement.nodes:
         if node not in node_names:
             known = ", ".join(sorted(node_names)) or "none"
-            found.append(Problem("unknown_node", node, f"There is no machine named {node}. Known machines: {known}."))
-        if node in seen:
-            found.append(Problem("node_twice", node, f"{node} is named twice: give it one range."))
+            yield Problem("unknown_node", node, f"There is no machine named {node}. Known machines: {known}.")
+        elif node in seen:
+            yield Problem("node_twice", node, f"{node} is named twice: give it one range.")
         seen.add(node)
-        if stage.last < stage.first:
-            found.append(Problem("reversed", node, f"{_words(stage)} run backwards: write {stage.last}-{stage.first}."))
+
+
+def _range_problems(stages: Sequence[StageRange], count: int, forbidden_cuts: Mapping[int, str]) -> list[Problem]:
+    found: list[Problem] = []
+    expected, before = 0, ""
+    for stage in stages:
+        node, first = stage.node, stage.first
+        if stage.last < first:
+            found.append(Problem("reversed", node, f"{_words(stage)} run backwards: write {stage.last}-{first}."))
             continue
-        if stage.last >= count:
-            sentence = f"{node} has layers up to {stage.last}, but the model's last layer is {count - 1}: end there."
-            found.append(Problem("out_of_range", node, sentence))
-        if stage.first > expected:
-            gap = (
-                f"Layer {expected} is" if stage.first == expected + 1 else f"Layers {expected} to {stage.first - 1} are"
+        if first < 0 or stage.last >= count:
+            sentence = (
+                f"{node} is given {_span(first, stage.last).lower()}, but the model has layers 0 to {count - 1} only."
             )
-            found.append(Problem("gap", node, f"{gap} on no machine: let {node} begin at layer {expected}."))
-        elif stage.first < expected:
-            sentence = f"{_words(stage)} overlap the range before: let {node} begin at layer {expected}."
+            found.append(Problem("out_of_range", node, sentence))
+        if expected < first < count:
+            remedy = (
+                f"extend {before} to layer {first - 1} or start {node} at layer {expected}"
+                if before
+                else (f"start {node} at layer {expected}")
+            )
+            found.append(_gap(node, expected, first - 1, remedy))
+        elif 0 <= first < expected:
+            remedy = f"start {node} at layer {expected}" if stage.last >= expected else f"take them from {node}"
+            end = min(stage.last, expected - 1)
+            shared = f"{_span(first, end)} {'is' if first == end else 'are'}"
+            sentence = f"{shared} on {node} and on a machine before: {remedy}."
             found.append(Problem("overlap", node, sentence))
-        elif forbidden_cuts and stage.first in forbidden_cuts and stage.first > 0:
-            why = forbidden_cuts[stage.first]
-            sentence = f"The model cannot be cut before layer {stage.first} ({why}): move that boundary."
+        elif first in forbidden_cuts and 0 < first < count:
+            sentence = f"The model cannot be cut before layer {first} ({forbidden_cuts[first]}): move that boundary."
             found.append(Problem("forbidden_cut", node, sentence))
-        expected = max(expected, stage.last + 1)
+        if stage.last >= expected:
+            expected, before = stage.last + 1, node
     if expected < count:
-        gap = f"Layer {expected} is" if expected == count - 1 else f"Layers {expected} to {count - 1} are"
-        node = placement.stages[-1].node
-        found.append(Problem("gap", node, f"{gap} on no machine: let {node} end at layer {count - 1}."))
-    return tuple(found)
+        node = before or stages[-1].node
+        found.append(_gap(node, expected, count - 1, f"extend {node} to layer {count - 1}"))
+    return found
+
+
+def _gap(node: str, first: int, last: int, remedy: str) -> Problem:
+    return Problem("gap", node, f"{_span(first, last)} {'is' if first == last else 'are'} on no machine: {remedy}.")
+
+
+def _span(first: int, last: int) -> str:
+    return f"Layer {first}" if first == last else f"Layers {first} to {last}"
 
 
 def _words(stage: StageRange) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.placement.budget import Needs, memory_problems, needs
-from app.core.placement.placement import Placement
+from app.core.placement.placement import Placement, Problem, problems
 from app.core.placement.prediction import Prediction, predict
 from app.core.placement.solver import NodeCapacity, WhyNot, balance
 from shardd.host import format_bytes
@@ -66,12 +66,16 @@ class PlanReport:
             lines.append(
                 f"  {stage.node:<16} layers {stage.first:>3} to {stage.last:<3}  "
                 f"{format_bytes(stage.needs.weights_bytes)} weights, {format_bytes(stage.needs.kv_bytes)} cache, "
-                f"{format_bytes(max(0, stage.free_after_bytes))} left"
+                f"{format_bytes(stage.needs.overhead_bytes)} to compute, {_left(stage.free_after_bytes)}"
             )
+        if not self.stages:
+            return lines[0]
         rate = self.predicted.decode_tokens_per_s
         lines.append(
             f"About {rate:.1f} tokens/s." if rate else "The speed is not known until these machines have run once."
         )
+        if self.predicted.single_node_faster:
+            lines.append(f"{self.predicted.single_node_faster} alone would be faster.")
         return "\n".join(lines)
 
 
@@ -88,6 +92,9 @@ def plan(
     if isinstance(found, WhyNot):
         return PlanReport(model, inventory.layer_count, False, found.sentence, (), Prediction())
     available = {node.name: node.available_bytes for node in nodes}
+    wrong = problems(found, available, inventory.forbidden_cuts)
+    if wrong:
+        return PlanReport(model, inventory.layer_count, False, _sentences(wrong), (), Prediction())
     wrong = memory_problems(found, inventory, available, context_tokens)
     stages: list[PlannedStage] = []
     for stage in found.stages:
@@ -95,11 +102,15 @@ def plan(
         free_after = available[stage.node] - wanted.total
         stages.append(PlannedStage(stage.node, stage.first, stage.last, wanted, free_after))
     speeds = {node.name: node.seconds_per_byte for node in nodes if node.seconds_per_byte}
-    return PlanReport(
-        model,
-        inventory.layer_count,
-        not wrong,
-        " ".join(problem.sentence for problem in wrong),
-        tuple(stages),
-        predict(found, inventory, speeds, hop_ms),
-    )
+    whole = needs(inventory, 0, inventory.layer_count - 1, context_tokens).total
+    holders = [name for name, room in available.items() if room >= whole]
+    prediction = predict(found, inventory, speeds, hop_ms, holders)
+    return PlanReport(model, inventory.layer_count, not wrong, _sentences(wrong), tuple(stages), prediction)
+
+
+def _sentences(found: Sequence[Problem]) -> str:
+    return " ".join(problem.sentence for problem in found)
+
+
+def _left(free: int) -> str:
+    return f"{format_bytes(free)} left" if free >= 0 else f"{format_bytes(-free)} missing"

@@ -1,0 +1,1 @@
+"""The OpenAI-compatible API: its words here, its server in a later version."""

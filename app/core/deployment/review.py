@@ -1,0 +1,57 @@
+"""A placement looked at before anything is touched: what is wrong with it, and what it would move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.core.cluster.node import Node
+from app.core.deployment.deployment import Deployment
+from app.core.placement.budget import memory_problems
+from app.core.placement.placement import Placement, Problem, problems
+from app.core.snapshot import ModelView
+from shardd.model.units import unit_size
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMove:
+    """What a deployment would do to one node. send_bytes is an upper bound: another model may share units."""
+
+    node: str
+    send_bytes: int
+    load_bytes: int
+    first: int
+    last: int
+
+
+def check(
+    model: ModelView, placement: Placement, context_tokens: int, nodes: Mapping[str, Node], live: Deployment | None
+) -> tuple[Problem, ...]:
+    """Everything that is wrong with a placement here and now: its shape first, then memory."""
+    wrong = problems(placement, tuple(nodes), model.inventory.forbidden_cuts)
+    if wrong:
+        return wrong
+    available: dict[str, int | None] = {}
+    for name, node in nodes.items():
+        beat = node.beat
+        # What our own stage takes there is given back before the new one is loaded.
+        given_back = live is not None and name in live.placement.nodes
+        ours = sum(s.weights_bytes + s.kv_bytes for s in beat.stages) if beat and given_back else 0
+        available[name] = beat.memory.shard_available + ours if beat else None
+    return memory_problems(placement, model.inventory, available, context_tokens)
+
+
+def preview(model: ModelView, placement: Placement, nodes: Mapping[str, Node]) -> tuple[NodeMove, ...]:
+    """What each node lacks and would load, by what its shards of this model hold."""
+    inventory = model.inventory
+    moves: list[NodeMove] = []
+    for stage in placement.stages:
+        units = inventory.units_for(stage.first, stage.last)
+        node = nodes.get(stage.node)
+        held: set[str] = set()
+        for shard in node.shards if node else ():
+            if shard.model == model.name and shard.last < inventory.layer_count:
+                held |= {unit.name for unit in inventory.units_for(shard.first, shard.last)}
+        send = sum(unit_size(unit) for unit in units if unit.name not in held)
+        moves.append(NodeMove(stage.node, send, sum(unit.nbytes for unit in units), stage.first, stage.last))
+    return tuple(moves)
