@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -31,6 +32,10 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     patch.setenv("SHARDD_DATA", str(home / "shardd"))
     patch.setenv("HF_HOME", str(home / "huggingface"))
     patch.setenv("HF_HUB_OFFLINE", "1")
+    temporary = home / "tmp"
+    temporary.mkdir()
+    patch.setenv("TMPDIR", str(temporary))
+    patch.setattr(tempfile, "tempdir", None)  # it remembers where it was first
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         patch.setenv(name, str(home / name.lower()))
     yield home

@@ -19,7 +19,7 @@ from app.core.cluster.node import KnownNode, Node
 from app.core.cluster.registry import NodeRegistry
 from app.core.deployment import review
 from app.core.deployment.deployment import Deployment, DeploymentFailed, DeployOrder, deploy, restart, unload
-from app.core.deployment.live import find_live
+from app.core.deployment.live import find_live, stages_of
 from app.core.deployment.review import NodeMove
 from app.core.deployment.source import model_source
 from app.core.errors import ShardboardError
@@ -220,7 +220,7 @@ class Controller:
 
     def check(self, placement: Placement, context_tokens: int) -> tuple[Problem, ...]:
         """Everything that is wrong with a placement here and now."""
-        return review.check(self._chosen(), placement, context_tokens, self._nodes, self._deployment)
+        return review.check(self._chosen(), placement, context_tokens, self._nodes)
 
     def preview(self, placement: Placement) -> tuple[NodeMove, ...]:
         """What deploying this would send and load, from what is known now; nothing is touched."""
@@ -259,11 +259,8 @@ class Controller:
                 raise
 
     async def undeploy(self) -> None:
-        await self._close_pipeline()
-        if self._deployment:
-            await unload(self._deployment.stages, self._nodes)
-            self._log.add(Level.INFO, "", "The model was unloaded from all machines.")
-        self._deployment = None
+        await self._unload_ours()
+        self._log.add(Level.INFO, "", "The model was unloaded from all machines.")
         self._show(Snapshot().deployment)
 
     async def restart_stage(self, node: str) -> None:
@@ -281,6 +278,7 @@ class Controller:
 
     async def attach(self) -> None:
         """Takes up a deployment of this controller that already runs on the nodes. Raises ShardboardError."""
+        await self._refresh_stages()
         self._deployment = find_live(self._nodes, self.identity.fingerprint)
         await self.choose_model(self._deployment.model)
         await self._connect(self._deployment)
@@ -332,10 +330,7 @@ class Controller:
 
         loop = asyncio.get_running_loop()
         order = await asyncio.to_thread(prepare)
-        if self._deployment:
-            await self._close_pipeline()
-            await unload(self._deployment.stages, self._nodes)
-            self._deployment = None
+        await self._unload_ours()
         deployment = await deploy(order, self._nodes)
         self._deployment = deployment
         await self._connect(deployment)
@@ -348,6 +343,18 @@ class Controller:
             f"{format_bytes(deployment.sent_bytes)} sent, {format_bytes(deployment.load_bytes)} loaded in "
             f"{deployment.load_seconds:.1f} s.",
         )
+
+    async def _refresh_stages(self) -> None:
+        """What runs on the nodes that answer."""
+        ready = [node for node in self._nodes.values() if node.state is NodeState.READY]
+        await asyncio.gather(*(node.refresh_stages() for node in ready), return_exceptions=True)
+
+    async def _unload_ours(self) -> None:
+        """Ends every stage that this controller deployed, also in an earlier run of the program."""
+        await self._close_pipeline()
+        self._deployment = None
+        await self._refresh_stages()
+        await unload(stages_of(self._nodes, self.identity.fingerprint), self._nodes)
 
     async def _connect(self, deployment: Deployment) -> None:
         pipeline = Pipeline(deployment, self.identity)

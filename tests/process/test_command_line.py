@@ -33,11 +33,15 @@ STAGE_KEYS = {"node", "layers", "weights_bytes", "kv_bytes", "compute_ms", "queu
 
 
 def ours() -> set[int]:
-    """Every process of Shardboard on this machine that belongs to this user's test run."""
+    """Every agent and stage on this machine that this test run started, orphans included."""
     found: set[int] = set()
-    for process in psutil.process_iter(["cmdline"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if "shardd.main" in line or "shardd.stage" in line:
+    for process in psutil.process_iter():
+        try:
+            line = " ".join(process.cmdline())
+            mine = process.environ().get("SHARDBOARD_DATA") == os.environ["SHARDBOARD_DATA"]
+        except psutil.Error:
+            continue
+        if mine and ("shardd.main" in line or "shardd.stage" in line):
             found.add(process.pid)
     return found
 

@@ -135,6 +135,11 @@ class Node:
         )
         self._on_change()
 
+    async def refresh_stages(self) -> None:
+        """Asks for the stages now; else they arrive by event."""
+        self.stages = {stage.stage_id: stage for stage in await self.client.list_stages()}
+        self._on_change()
+
     def show_transfer(self, transfer: TransferView | None) -> None:
         self.transfer = transfer
         self._on_change()

@@ -11,6 +11,16 @@ from app.core.placement.placement import Placement, StageRange
 from shardd.rpc import agent_pb2
 
 
+def stages_of(nodes: Mapping[str, Node], fingerprint: str) -> tuple[LiveStage, ...]:
+    """Every stage on these nodes that the controller with this fingerprint deployed, in whatever state."""
+    return tuple(
+        LiveStage(name, stage.stage_id, stage.first, stage.last, stage.lane_port)
+        for name, node in nodes.items()
+        for stage in node.stages.values()
+        if stage.deployed_by == fingerprint
+    )
+
+
 def find_live(nodes: Mapping[str, Node], fingerprint: str) -> Deployment:
     """The newest whole deployment of the controller with this fingerprint. Raises ShardboardError."""
     by_epoch: dict[int, list[tuple[str, agent_pb2.Stage]]] = {}

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.core.cluster.node import Node
-from app.core.deployment.deployment import Deployment
 from app.core.placement.budget import memory_problems
 from app.core.placement.placement import Placement, Problem, problems
 from app.core.snapshot import ModelView
@@ -25,7 +24,7 @@ class NodeMove:
 
 
 def check(
-    model: ModelView, placement: Placement, context_tokens: int, nodes: Mapping[str, Node], live: Deployment | None
+    model: ModelView, placement: Placement, context_tokens: int, nodes: Mapping[str, Node]
 ) -> tuple[Problem, ...]:
     """Everything that is wrong with a placement here and now: its shape first, then memory."""
     wrong = problems(placement, tuple(nodes), model.inventory.forbidden_cuts)
@@ -34,9 +33,8 @@ def check(
     available: dict[str, int | None] = {}
     for name, node in nodes.items():
         beat = node.beat
-        # What our own stage takes there is given back before the new one is loaded.
-        given_back = live is not None and name in live.placement.nodes
-        ours = sum(s.weights_bytes + s.kv_bytes for s in beat.stages) if beat and given_back else 0
+        # What the stages there take is given back before new ones are loaded.
+        ours = sum(stage.weights_bytes + stage.kv_bytes for stage in beat.stages) if beat else 0
         available[name] = beat.memory.shard_available + ours if beat else None
     return memory_problems(placement, model.inventory, available, context_tokens)
 

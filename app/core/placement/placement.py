@@ -239,9 +239,7 @@ def _range_problems(stages: Sequence[StageRange], count: int, forbidden_cuts: Ma
             found.append(Problem("reversed", node, f"{_words(stage)} run backwards: write {stage.last}-{first}."))
             continue
         if first < 0 or stage.last >= count:
-            sentence = (
-                f"{node} is given {_span(first, stage.last).lower()}, but the model has layers 0 to {count - 1} only."
-            )
+            sentence = f"{node} is given {_span(first, stage.last).lower()}, but the model's last layer is {count - 1}."
             found.append(Problem("out_of_range", node, sentence))
         if expected < first < count:
             remedy = (
@@ -252,9 +250,8 @@ def _range_problems(stages: Sequence[StageRange], count: int, forbidden_cuts: Ma
             found.append(_gap(node, expected, first - 1, remedy))
         elif 0 <= first < expected:
             remedy = f"start {node} at layer {expected}" if stage.last >= expected else f"take them from {node}"
-            end = min(stage.last, expected - 1)
-            shared = f"{_span(first, end)} {'is' if first == end else 'are'}"
-            sentence = f"{shared} on {node} and on a machine before: {remedy}."
+            shared = _span(first, min(stage.last, expected - 1)).lower()
+            sentence = f"{before} and {node} overlap at {shared}: {remedy}."
             found.append(Problem("overlap", node, sentence))
         elif first in forbidden_cuts and 0 < first < count:
             sentence = f"The model cannot be cut before layer {first} ({forbidden_cuts[first]}): move that boundary."

@@ -32,7 +32,8 @@ class WhyNot:
 def balance(inventory: Inventory, nodes: Sequence[NodeCapacity], context_tokens: int) -> Placement | WhyNot:
     """The placement whose worst stage is best, honouring memory and forbidden cuts; of several such the most even.
 
-    A stage's cost is its predicted time where all speeds are known, else its share of the node's available memory.
+    A stage's cost is its predicted time where all speeds are known, else how full its weights and cache make what the
+    node has beside the process that computes.
     With speeds known, machines that make nothing faster get nothing; otherwise as few as possible get nothing.
     """
     if not nodes:
@@ -40,7 +41,13 @@ def balance(inventory: Inventory, nodes: Sequence[NodeCapacity], context_tokens:
     weights = weights_table(inventory)
     wanted = _wanted_table(inventory, weights, context_tokens)
     by_speed = all(node.seconds_per_byte for node in nodes)
-    search = _Search(nodes, weights if by_speed else wanted, wanted, inventory.forbidden_cuts, by_speed=by_speed)
+    if by_speed:
+        costly, rates = weights, [node.seconds_per_byte or 0.0 for node in nodes]
+    else:
+        costly = _held_table(inventory, weights, context_tokens)
+        beside = computing_bytes(inventory, 0, context_tokens)
+        rates = [1 / max(1, node.available_bytes - beside) for node in nodes]
+    search = _Search(nodes, costly, rates, wanted, inventory.forbidden_cuts, by_speed=by_speed)
     found = search.lightest_worst()
     if found is None:
         return WhyNot(_explain(inventory.layer_count, wanted, nodes))
@@ -59,10 +66,19 @@ class _Search:
     """
 
     def __init__(
-        self, nodes: Sequence[NodeCapacity], costly: Table, wanted: Table, forbidden: Collection[int], *, by_speed: bool
+        self,
+        nodes: Sequence[NodeCapacity],
+        costly: Table,
+        rates: Sequence[float],
+        wanted: Table,
+        forbidden: Collection[int],
+        *,
+        by_speed: bool,
     ) -> None:
+        """A stage costs its entry in costly times its node's rate."""
         self._nodes = nodes
         self._costly = costly
+        self._rates = rates
         self._wanted = wanted
         self._forbidden = forbidden
         self._by_speed = by_speed
@@ -90,12 +106,11 @@ class _Search:
         count, empty_tally = len(self._wanted), int(not self._by_speed)
         best = [(0, 0.0)] + [(len(self._nodes) + 1, math.inf)] * count
         choices: list[list[int]] = []
-        for node in self._nodes:
+        for node, rate in zip(self._nodes, self._rates, strict=True):
             before, least = best, min(tally for tally, _ in best) + stage_tally
             # Where it has nothing, its first is its end.
             best, chosen = [(tally + empty_tally, score) for tally, score in before], list(range(count + 1))
             room = node.available_bytes
-            rate = node.seconds_per_byte if self._by_speed and node.seconds_per_byte else 1 / max(1, room)
             for end in range(1, count + 1):
                 if end in self._forbidden and end < count:
                     continue
@@ -146,6 +161,16 @@ def weights_table(inventory: Inventory) -> Table:
         row[0] += held[0]
         table.append(row)
     return table
+
+
+def _held_table(inventory: Inventory, weights: Table, context_tokens: int) -> Table:
+    """Weights and cache of every range."""
+    sums = [0]
+    for layer in range(inventory.layer_count):
+        sums.append(sums[-1] + layer_kv_bytes(inventory, layer, context_tokens))
+    return [
+        [nbytes + sums[last + 1] - sums[first] for first, nbytes in enumerate(row)] for last, row in enumerate(weights)
+    ]
 
 
 def _wanted_table(inventory: Inventory, weights: Table, context_tokens: int) -> Table:

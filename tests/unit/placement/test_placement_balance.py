@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from placement_models import GB, NODES, model, models
 
-from app.core.placement.budget import memory_problems, needs
+from app.core.placement.budget import computing_bytes, memory_problems, needs
 from app.core.placement.placement import Placement, StageRange, problems
 from app.core.placement.solver import NodeCapacity, WhyNot, balance, weights_table
 from shardd.model.inventory import Inventory
@@ -43,7 +43,8 @@ def worst(placement: Placement, inventory: Inventory, nodes: dict[str, NodeCapac
         if by_speed:
             costs.append(wanted.weights_bytes * (node.seconds_per_byte or 0))
         else:
-            costs.append(wanted.total / max(1, node.available_bytes))
+            beside = computing_bytes(inventory, 0, CONTEXT)
+            costs.append((wanted.weights_bytes + wanted.kv_bytes) / max(1, node.available_bytes - beside))
     return max(costs)
 
 
@@ -90,6 +91,7 @@ def test_the_table_of_weights_is_the_inventorys(inventory: Inventory) -> None:
         ([GB] * 8, [("a", 16 * GB, None), ("b", 16 * GB, None)], {"a": 4, "b": 4}),
         ([GB] * 8, [("a", 16 * GB, None), ("b", 5 * GB, None)], {"a": 6, "b": 2}),
         ([GB] * 4, [("a", 16 * GB, None), ("b", 12 * GB // 10, None)], {"a": 3, "b": 1}),
+        ([1_000_000] * 12, [("a", GB, None), ("b", GB // 2, None)], {"a": 8, "b": 4}),
         ([GB] * 8, [("a", 16 * GB, 1e-9), ("b", 16 * GB, 3e-9)], {"a": 6, "b": 2}),
         ([GB] * 4, [("a", 16 * GB, 1e-9), ("b", 16 * GB, 9e-9)], {"a": 4}),
         ([GB] * 8, [("a", 3 * GB, 1e-9), ("b", 16 * GB, 9e-9)], {"a": 2, "b": 6}),
@@ -105,6 +107,19 @@ def test_balance(layers: list[int], machines: list[tuple[str, int, float | None]
     assert sorted(stage.layers for stage in found.stages) == sorted(sizes.values())
     if sizes.keys() != {"b", "c"}:
         assert {stage.node: stage.layers for stage in found.stages} == sizes
+
+
+def test_of_equally_good_placements_the_most_even_is_taken() -> None:
+    found = balance(model([GB] * 10), [NodeCapacity(name, 9 * GB) for name in NODES[:4]], CONTEXT)
+    assert isinstance(found, Placement)
+    assert sorted(stage.layers for stage in found.stages) == [2, 2, 3, 3]
+
+
+def test_of_equally_fast_placements_one_with_fewest_stages_is_taken() -> None:
+    found = balance(model([GB] * 10), [NodeCapacity(name, 9 * GB, 1e-9) for name in NODES], CONTEXT)
+    assert isinstance(found, Placement) and len(found.stages) == 5
+    found = balance(model([GB] * 9), [NodeCapacity(name, 9 * GB, 1e-9) for name in NODES[:4]], CONTEXT)
+    assert isinstance(found, Placement) and [stage.layers for stage in found.stages] == [3, 3, 3]
 
 
 @pytest.mark.parametrize(

@@ -80,15 +80,19 @@ def test_any_text_is_a_placement_or_a_sentence(text: str) -> None:
         (
             [("mini-1", 0, 6), ("mini-2", 5, 11)],
             ["overlap"],
-            "Layers 5 to 6 are on mini-2 and on a machine before: start mini-2 at layer 7.",
+            "mini-1 and mini-2 overlap at layers 5 to 6: start mini-2 at layer 7.",
         ),
-        ([("mini-1", 0, 11), ("mini-2", 5, 5)], ["overlap"], "Layer 5 is on mini-2 and on a machine before: take them"),
+        (
+            [("mini-1", 0, 11), ("mini-2", 5, 5)],
+            ["overlap"],
+            "mini-1 and mini-2 overlap at layer 5: take them from mini-2.",
+        ),
         ([("mini-1", 0, 5), ("mini-1", 6, 11)], ["node_twice"], "mini-1 is named twice: give it one range."),
         ([("mini-1", 0, 5), ("air", 6, 11)], ["unknown_node"], "no machine named air. Known machines: mini-1, mini-2"),
         ([("mini-1", 5, 0), ("mini-2", 0, 11)], ["reversed"], "write 0-5"),
-        ([("mini-1", 0, 15)], ["out_of_range"], "layers 0 to 15, but the model has layers 0 to 11 only"),
+        ([("mini-1", 0, 15)], ["out_of_range"], "mini-1 is given layers 0 to 15, but the model's last layer is 11."),
         ([("mini-1", 0, 11), ("mini-2", 12, 15)], ["out_of_range"], "mini-2 is given layers 12 to 15"),
-        ([("mini-1", -2, 11)], ["out_of_range"], "the model has layers 0 to 11 only"),
+        ([("mini-1", -2, 11)], ["out_of_range"], "mini-1 is given layers -2 to 11"),
         ([("mini-2", 6, 11), ("mini-1", 0, 5)], ["wrong_order"], "write mini-1=0-5,mini-2=6-11."),
         (
             [("mini-1", 0, 6), ("mini-2", 7, 11)],

@@ -1,0 +1,103 @@
+"""The user's own agents, which go on when a command ends: deploy, look, generate, undeploy, one by one."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.core.controller import Controller
+from app.core.library.models import BUILT_IN
+from app.core.paths import controller_paths
+from tests.process.conftest import shardboard
+from tests.process.test_command_line import folders, ours
+
+
+@pytest.mark.timeout(180)
+async def test_deploy_status_generate_undeploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARDBOARD_DATA", str(tmp_path / "controller"))
+    paths = controller_paths()
+    controller = Controller(paths, discover=False)
+    agents: list[subprocess.Popen[bytes]] = []
+    try:
+        for number in (1, 2):
+            agent = subprocess.Popen(
+                [sys.executable, "-m", "shardd.main", "run", "--host", "127.0.0.1", "--port", "0", "--json",
+                 "--name", f"mini-{number}", "--data", str(tmp_path / f"mini-{number}"),
+                 "--trust", str(paths.identity / "certificate.pem")],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            agents.append(agent)
+            assert agent.stdout is not None
+            ready = json.loads(agent.stdout.readline())
+            await controller.add_node(f"127.0.0.1:{ready['port']}", ready["fingerprint"])
+        await controller.close()
+
+        assert shardboard("generate", "-p", "Hello!").code == 1  # nothing is deployed
+        deployed = shardboard("deploy", BUILT_IN, "--place", "mini-2=0-4,mini-1=5-11", "--context", "512", "--json")
+        assert deployed.code == 0, deployed.err
+        status = shardboard("status", "--json").json
+        assert status["deployment"]["stages"] == [
+            {"node": "mini-2", "layers": [0, 4]},
+            {"node": "mini-1", "layers": [5, 11]},
+        ]
+        assert all(node["memory"]["total"] > 0 for node in status["nodes"])
+        nodes = shardboard("nodes", "--json").json["nodes"]
+        assert [node["stage"]["state"] for node in nodes] == ["ready", "ready"]
+        answer = shardboard("generate", "-p", "What is a shard?", "--json")
+        assert answer.code == 0, answer.err
+        assert [stage["node"] for stage in answer.json["stages"]] == ["mini-2", "mini-1"]
+        wrong = shardboard("generate", "--model", "another", "-p", "Hello!")
+        assert wrong.code == 1 and "shardboard-tiny is deployed, not another" in wrong.err
+
+        # The same units again: nothing travels, and the agents' stages are replaced.
+        assert shardboard("deploy", BUILT_IN, "--context", "512").code == 0
+        assert shardboard("undeploy").code == 0
+        assert shardboard("status", "--json").json["deployment"] is None
+        kept = subprocess.run(
+            [sys.executable, "-m", "shardd.main", "status", "--data", str(tmp_path / "mini-1"), "--json"],
+            capture_output=True,
+            timeout=30,
+        )
+        assert json.loads(kept.stdout)["shards"], "shards stay on disk"
+    finally:
+        for agent in agents:
+            agent.terminate()
+        for agent in agents:
+            agent.communicate(timeout=20)
+        await controller.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_window_leaves_nothing_behind(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    processes, temporary = ours(), folders()
+    window = subprocess.Popen(
+        [sys.executable, "-m", "app.cli.main", "demo"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    psutil_window = psutil.Process(window.pid)
+    while sum("shardd.stage" in " ".join(c.cmdline()) for c in _living(psutil_window)) < 3:
+        assert window.poll() is None, window.communicate()[1].decode()
+    window.send_signal(number)
+    _, said = window.communicate(timeout=30)
+    assert window.returncode == 0, said.decode()
+    assert ours() == processes
+    assert folders() == temporary
+
+
+def _living(process: psutil.Process) -> list[psutil.Process]:
+    """Children that are there long enough to be looked at."""
+    found: list[psutil.Process] = []
+    for child in process.children(recursive=True):
+        try:
+            child.cmdline()
+            found.append(child)
+        except psutil.Error:
+            continue
+    return found
