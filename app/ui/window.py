@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.core.chat.store import ConversationStore
+from app.core.errors import ShardboardError
 from app.core.paths import ControllerPaths
 from app.core.snapshot import DeploymentState, NodeState, Snapshot
 from app.ui import words
@@ -41,16 +42,16 @@ class MainWindow(QMainWindow):
         self.bridge = bridge
         self.theme = theme
         self._settings = QSettings(str(paths.settings), QSettings.Format.IniFormat)
-        self._store = ConversationStore(paths.conversations)
+        self.banner = Banner()
+        self._store = self._open_store(paths)
         self._place = "Cluster"
         self.setWindowTitle(title)
         self.setMinimumSize(960, 600)
         self.cluster = ClusterPage(bridge)
         self.models = ModelsPage(bridge)
         self.settings = SettingsPage(theme, paths, fingerprint)
-        self.chat = ChatPane(bridge, StoreShelf(self._store))
+        self.chat = ChatPane(bridge, StoreShelf(self._store) if self._store else None)
         self.models.placed.connect(lambda: self.go("Cluster"))
-        self.banner = Banner()
 
         self._pages = QStackedWidget()
         for page in (self.cluster, self.models, self.settings):
@@ -81,6 +82,18 @@ class MainWindow(QMainWindow):
         self.resize(1440, 900)
         self._restore()
         self.go("Cluster")
+
+    def _open_store(self, paths: ControllerPaths) -> ConversationStore | None:
+        """The conversations on disk; None, with the reason shown, where they cannot be used."""
+        try:
+            store = ConversationStore(paths.conversations)
+        except ShardboardError as error:
+            self.banner.show_error(error)
+            return None
+        if store.damaged is not None:
+            cause = "The file of conversations was damaged and set aside; a new one was begun."
+            self.banner.show_message(cause, f"It is kept as {store.damaged}.", tone="warning")
+        return store
 
     def go(self, place: str) -> None:
         """Shows one of PLACES."""
@@ -203,4 +216,5 @@ class MainWindow(QMainWindow):
 
     def release(self) -> None:
         """Closes what the window keeps open; after the bridge was closed."""
-        self._store.close()
+        if self._store is not None:
+            self._store.close()

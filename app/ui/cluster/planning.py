@@ -95,11 +95,14 @@ def outlooks(snapshot: Snapshot, placement: Placement, context: int) -> Outlooks
     return result
 
 
-def forecast(snapshot: Snapshot, placement: Placement) -> str:
+def forecast(snapshot: Snapshot, placement: Placement, context: int) -> str:
     """Predicted speed in words, from measured figures only."""
     assert snapshot.model is not None
     hops = {n.name: n.stage.hop_ms.p50 for n in snapshot.nodes if n.stage and n.stage.hop_ms}
-    predicted = predict(placement, snapshot.model.inventory, snapshot.seconds_per_byte, hops)
+    inventory = snapshot.model.inventory
+    whole = needs(inventory, 0, inventory.layer_count - 1, context).total
+    holders = [node.name for node in snapshot.nodes if (available(node) or 0) >= whole]
+    predicted = predict(placement, inventory, snapshot.seconds_per_byte, hops, holders)
     parts = [
         f"est. {words.tokens_per_s(predicted.decode_tokens_per_s)}" if predicted.decode_tokens_per_s else "",
         f"slowest: {predicted.slowest_node}" if predicted.slowest_node else "",
@@ -178,7 +181,7 @@ def board_state(snapshot: Snapshot, draft: Draft | None, moves: tuple[NodeMove, 
         outlook=lambda wanted: outlooks(snapshot, wanted, context),
         give=give,
         weights=inventory.weights_bytes,
-        forecast=lambda wanted: summary(model, wanted, forecast(snapshot, wanted)),
+        forecast=lambda wanted: summary(model, wanted, forecast(snapshot, wanted, context)),
     )
     return BoardState(
         model=model.name,
@@ -189,7 +192,7 @@ def board_state(snapshot: Snapshot, draft: Draft | None, moves: tuple[NodeMove, 
         outlooks=outlooks(snapshot, placement, context),
         rules=rules,
         forbidden=inventory.forbidden_cuts,
-        summary=summary(model, placement, forecast(snapshot, placement)),
+        summary=summary(model, placement, forecast(snapshot, placement, context)),
         problems=sentences,
         changes=changed,
         deployed=deployed is not None,
