@@ -11,9 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import shardd
-from app.core.errors import ShardboardError, UsageError
-from shardd.host import SentenceError
-from shardd.model.errors import ModelError
+from app.core.errors import SentenceError, UsageError
 
 Command = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -25,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"shardboard: {error}", file=sys.stderr)
         return 2
-    except (ShardboardError, ModelError, SentenceError) as error:
+    except SentenceError as error:
         print(f"shardboard: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):

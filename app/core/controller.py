@@ -22,7 +22,7 @@ from app.core.deployment.deployment import Deployment, DeploymentFailed, DeployO
 from app.core.deployment.live import find_live, stages_of
 from app.core.deployment.review import NodeMove
 from app.core.deployment.source import model_source
-from app.core.errors import ShardboardError
+from app.core.errors import SentenceError, ShardboardError
 from app.core.generation.pipeline import Pipeline
 from app.core.generation.request import GenerationRequest, GenerationUpdate
 from app.core.generation.session import answer, prompt_ids
@@ -44,7 +44,6 @@ from app.core.snapshot import (
 from app.core.views import node_view, seconds_per_byte
 from shardd.host import format_bytes
 from shardd.identity import load_or_create_identity
-from shardd.model.errors import ModelError
 from shardd.model.survey import survey
 from shardd.rpc import agent_pb2
 
@@ -208,12 +207,9 @@ class Controller:
     # -- the model ---------------------------------------------------------------------------------------------------
 
     async def choose_model(self, name_or_directory: str) -> None:
-        """Reads what the model holds; the snapshot's model changes. Raises ShardboardError."""
+        """Reads what the model holds; the snapshot's model changes. Raises SentenceError."""
         directory = await asyncio.to_thread(resolve_model, name_or_directory)
-        try:
-            inventory = await asyncio.to_thread(survey, directory)
-        except ModelError as error:
-            raise ShardboardError(error.cause, error.remedy) from error
+        inventory = await asyncio.to_thread(survey, directory)
         self._model = ModelView(directory.name, str(directory), inventory)
         self._tokenizer = asyncio.create_task(asyncio.to_thread(load_tokenizer, directory))
         self._changed()
@@ -246,7 +242,7 @@ class Controller:
             self._show(view)
             try:
                 await self._replace_deployment(model, placement, context_tokens)
-            except (ShardboardError, ModelError) as error:
+            except SentenceError as error:
                 node = error.node if isinstance(error, DeploymentFailed) else ""
                 self._log.add(Level.ERROR, node, str(error))
                 self._show(replace(view, state=DeploymentState.FAILED, text=str(error)))

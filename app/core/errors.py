@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from shardd.host import SentenceError
 
-class ShardboardError(Exception):
+__all__ = ["SentenceError", "ShardboardError", "UsageError"]
+
+
+class ShardboardError(SentenceError):
     """Something that the user asked for cannot be done; nothing was changed unless the cause says so.
 
     cause: what is wrong, naming the node, stage or file.  remedy: what the reader can do about it.
     """
-
-    def __init__(self, cause: str, remedy: str = "") -> None:
-        super().__init__(f"{cause} {remedy}".strip())
-        self.cause = cause
-        self.remedy = remedy
 
 
 class UsageError(ShardboardError):

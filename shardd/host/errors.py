@@ -1,4 +1,4 @@
-"""Errors that are told to a person, for the rooms host, identity and store."""
+"""Errors that are told to a person: the one root of all of ours."""
 
 
 class SentenceError(Exception):

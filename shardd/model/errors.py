@@ -1,27 +1,10 @@
 """What can be wrong with a model, told to a person."""
 
+from shardd.host.errors import SentenceError
 
-class ModelError(Exception):
-    """A model that cannot be used. `str()` is one or two plain sentences.
 
-    Attributes:
-        cause: what is wrong, a sentence with its full stop.
-        remedy: what the person can do about it, likewise; may be empty.
-    """
-
-    def __init__(self, cause: str, remedy: str = "") -> None:
-        super().__init__(cause, remedy)
-
-    @property
-    def cause(self) -> str:
-        return str(self.args[0])
-
-    @property
-    def remedy(self) -> str:
-        return str(self.args[1])
-
-    def __str__(self) -> str:
-        return f"{self.cause} {self.remedy}".strip()
+class ModelError(SentenceError):
+    """A model that cannot be used."""
 
 
 class CheckpointError(ModelError):

@@ -13,10 +13,9 @@ from app.core.cluster.client import AgentError
 from app.core.cluster.node import Node
 from app.core.deployment.push import push_shard
 from app.core.deployment.source import ModelSource
-from app.core.errors import ShardboardError
+from app.core.errors import SentenceError, ShardboardError
 from app.core.placement.placement import Placement, StageRange
 from app.core.snapshot import TransferView
-from shardd.model.errors import ModelError
 from shardd.model.inventory import Inventory
 from shardd.rpc import agent_pb2
 
@@ -212,7 +211,7 @@ async def _on_each(nodes: Sequence[Node], jobs: Sequence[Coroutine[Any, Any, Res
     async def named(node: Node, job: Coroutine[Any, Any, Result]) -> Result:
         try:
             return await job
-        except (ShardboardError, ModelError) as error:
+        except SentenceError as error:
             raise DeploymentFailed(node.name, error.cause, error.remedy) from error
 
     try:

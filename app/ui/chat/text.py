@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from app.core.errors import ShardboardError
+from app.core.errors import SentenceError
 from app.core.snapshot import DeploymentState, DeploymentView
-from shardd.model.errors import ModelError
 
 RENDER_LIMIT_BYTES = 64 * 1024
 RUN_LIMIT = 2000  # characters without a break that Qt still lays out quickly
@@ -113,7 +112,7 @@ def stop_obstacle(writing: bool) -> str:
 
 def problem_of(error: BaseException) -> Problem:
     """An exception in words. Cause and remedy where it has them."""
-    if isinstance(error, (ShardboardError, ModelError)):
+    if isinstance(error, SentenceError):
         return Problem(error.cause, error.remedy)
     words = str(error).strip()
     name = type(error).__name__

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from app.core.errors import ShardboardError
+from app.core.errors import SentenceError
 from app.ui.theme.resources import icon_pixmap
 from app.ui.theme.tokens import SPACE, tokens
 from app.ui.widgets.buttons import IconButton, push_button
@@ -74,7 +74,7 @@ class Banner(QFrame):
         self.show()
 
     def show_error(self, error: BaseException, action: str = "", on_action: Callable[[], object] | None = None) -> None:
-        if isinstance(error, ShardboardError):
+        if isinstance(error, SentenceError):
             self.show_message(error.cause, error.remedy, action=action, on_action=on_action)
         else:
             cause = str(error) or type(error).__name__
