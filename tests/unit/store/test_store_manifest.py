@@ -2,6 +2,7 @@ import json
 from typing import Any
 
 import pytest
+from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,8 +40,11 @@ def test_a_manifest_survives_json_and_keeps_its_identity(manifest: ShardManifest
 
 
 def test_the_identity_is_the_same_for_ever() -> None:
-    # Another value here would orphan every shard on every disk.
-    assert SHARD.shard_id == "0021b1395577a0c0abdae221d76aa260d83fefe38c10e413d52625f7ec5316d3"
+    # Another form would orphan every shard on every disk.
+    units = f'{{"bytes":10,"digest":"{A}","name":"layer.2"}},{{"bytes":20,"digest":"{B}","name":"layer.3"}}'
+    form = f'{{"blueprint":"{C}","first":2,"last":3,"layer_count":8,"model":"tinychat","units":[{units}]}}'
+    assert SHARD.to_json() == form
+    assert SHARD.shard_id == blake3(form.encode()).hexdigest()
 
 
 def test_a_manifest_knows_what_it_needs() -> None:
