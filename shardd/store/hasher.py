@@ -1,7 +1,8 @@
 """BLAKE3 beside the writing: a thread hashes a piece while the disk and the network take the next one.
 
-Measured on two cores with pieces of 1 MiB: writing with the side thread 2.9-3.1 GiB/s, hashing in line 0.8-1.7,
-in line with BLAKE3's own threads 0.7-0.9. blake3 releases the GIL.
+Measured on two shared cores, pieces of 1 MiB, whole pushes of 512 MiB with fsync, five runs each in turn:
+1.2-1.6 GiB/s with the side thread, 0.6-1.5 hashing in line, 1.1-1.5 in line with BLAKE3's own threads, which would
+take the cores of a stage that computes. Without fsync: 1.1-3.1, 0.8-1.7 and 0.7-0.9. blake3 releases the GIL.
 """
 
 import os

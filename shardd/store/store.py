@@ -172,9 +172,10 @@ class Store:
                     raise StoreError(f"The unit {unit.name} has another size than announced.", "Deploy again.")
             names = self._shards.sizes()
             name = f"{manifest.shard_id}{_SUFFIX}"
-            if name in names:
+            # A damaged file of that name is written anew.
+            if name in names and any(known.shard_id == manifest.shard_id for known in self._manifests()):
                 return
-            if len(names) >= MOST_SHARDS:
+            if name not in names and len(names) >= MOST_SHARDS:
                 raise StoreError(f"This machine holds {MOST_SHARDS} shards already.", "Delete some of them first.")
             try:
                 atomic_write(self._shards.path / name, manifest.to_json().encode())

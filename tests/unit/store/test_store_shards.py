@@ -102,6 +102,8 @@ def test_damaged_and_foreign_manifests_are_left_out(store: Store, root: Path) ->
     for content in (b"", b"[]", path.read_bytes()[:-1], good.to_json().encode()):
         path.write_bytes(content)
         assert store.shards() == (good,)
+        store.put_shard(bad)
+        assert store.shards() == (good, bad)
 
 
 def test_a_shard_whose_unit_is_gone_or_cut_is_left_out_until_it_is_pushed_again(store: Store) -> None:
