@@ -13,6 +13,7 @@ from app.core.errors import ShardboardError, UsageError
 from app.core.library.models import BUILT_IN
 from app.core.paths import ControllerPaths, controller_paths
 from app.core.placement.placement import Placement, even_split, parse_placement, problems
+from shardd.stage.orders import PipelineOptions
 
 DEFAULT_CONTEXT = 4096
 MOST_LOCAL = 64
@@ -33,7 +34,8 @@ async def opened(options: argparse.Namespace, prefix: str = "local") -> AsyncIte
             local_agents=names,
             known_nodes=False,
             discover=False,
-            layer_delay_ms=getattr(options, "layer_delay_ms", 0.0),
+            options=pipeline_options(options),
+            prefill_chunk_tokens=getattr(options, "prefill_chunk", 0),
         )
         async with contextlib.AsyncExitStack() as stack:
             # Whatever is wrong with the model or the placement is said before any process starts.
@@ -44,6 +46,18 @@ async def opened(options: argparse.Namespace, prefix: str = "local") -> AsyncIte
             await controller.wait_ready()
             await controller.deploy(placement, context_tokens(controller, options.context))
             yield controller
+
+
+def pipeline_options(options: argparse.Namespace) -> PipelineOptions:
+    """How the command line wants the pipeline driven."""
+    usual = PipelineOptions()
+    return PipelineOptions(
+        max_batch=getattr(options, "max_batch", usual.max_batch),
+        speculate=not getattr(options, "no_speculation", False),
+        layer_delay_ms=getattr(options, "layer_delay_ms", 0.0),
+        token_delay_ms=getattr(options, "token_delay_ms", 0.0),
+        link=getattr(options, "link", ""),
+    )
 
 
 @contextlib.asynccontextmanager

@@ -102,7 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--streams", type=_positive, default=1, metavar="M", help="answers at the same time")
     bench.add_argument("--repeat", type=_positive, default=5, metavar="R", help="runs, of which medians are shown")
     bench.add_argument("--baseline", action="store_true", help="also one-process mlx-lm, in turn with ours")
+    bench.add_argument("--max-batch", type=_positive, default=16, metavar="B", help="streams that may share a step")
+    bench.add_argument("--prefill-chunk", type=int, default=0, metavar="N", help="tokens; 0: from what is measured")
+    bench.add_argument("--no-speculation", action="store_true", help="propose no tokens")
     bench.add_argument("--layer-delay-ms", type=float, default=0.0, metavar="D", help="each layer also waits so long")
+    bench.add_argument("--token-delay-ms", type=float, default=0.0, metavar="D", help="the same for each token")
+    bench.add_argument(
+        "--link", default="", metavar="SHAPE", help="lanes behave so: latency=3ms,jitter=1ms,rate=200mbit"
+    )
 
     plan = command("plan", "where a model would go", _awaited("show_plan"))
     plan.add_argument("model", metavar="MODEL")

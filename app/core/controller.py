@@ -46,6 +46,7 @@ from shardd.host import format_bytes
 from shardd.identity import load_or_create_identity
 from shardd.model.survey import survey
 from shardd.rpc import agent_pb2
+from shardd.stage.orders import PipelineOptions
 
 SNAPSHOT_S = 0.05
 READY_S = 15.0
@@ -61,7 +62,7 @@ class Controller:
     local_agents: names of agents to start on this machine, which end with the controller.
     agents_folder: where these keep their shards; None: a temporary folder.
     known_nodes: whether to connect to the nodes that were added before.  discover: whether to look for agents.
-    layer_delay_ms: bench only.
+    options, prefill_chunk_tokens: how pipelines are driven; the latter 0 to choose from what is measured.
     """
 
     def __init__(
@@ -72,7 +73,8 @@ class Controller:
         agents_folder: Path | None = None,
         known_nodes: bool = True,
         discover: bool = True,
-        layer_delay_ms: float = 0.0,
+        options: PipelineOptions | None = None,
+        prefill_chunk_tokens: int = 0,
     ) -> None:
         self.paths = paths
         self.identity = load_or_create_identity(paths.identity, "controller")
@@ -80,7 +82,8 @@ class Controller:
         self._digests = DigestCache(paths.digests)
         self._agents = LocalAgents(local_agents, self.identity, folder=agents_folder) if local_agents else None
         self._known_nodes = known_nodes
-        self._layer_delay_ms = layer_delay_ms
+        self._options = options or PipelineOptions()
+        self._prefill_chunk_tokens = prefill_chunk_tokens
         self._log = ActivityLog()
         self._nodes: dict[str, Node] = {}
         self._discovery = Discovery(self._changed) if discover else None
@@ -322,7 +325,9 @@ class Controller:
             source = model_source(model.inventory, self._digests, show)
             self._digests.save(model.inventory.units)
             name = Path(model.directory).name
-            return DeployOrder(name, model.inventory, source, placement, context_tokens, self._layer_delay_ms)
+            return DeployOrder(
+                name, model.inventory, source, placement, context_tokens, self._options, self._prefill_chunk_tokens
+            )
 
         loop = asyncio.get_running_loop()
         order = await asyncio.to_thread(prepare)

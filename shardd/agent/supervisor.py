@@ -13,7 +13,18 @@ from shardd.agent.diagnosis import diagnose
 from shardd.host import MemoryReader, format_bytes
 from shardd.identity import Identity
 from shardd.rpc import agent_pb2
-from shardd.stage.orders import Connect, Connected, Failed, Grant, Loading, Reading, Ready, Report, Start
+from shardd.stage.orders import (
+    Connect,
+    Connected,
+    Failed,
+    Grant,
+    Loading,
+    PipelineOptions,
+    Reading,
+    Ready,
+    Report,
+    Start,
+)
 from shardd.store import ShardManifest, Store
 
 CONNECT_S = 20.0
@@ -39,7 +50,7 @@ class StageRequest:
     prefill_chunk_tokens: int
     peer_certificates: tuple[bytes, ...]
     inbound_token: bytes
-    layer_delay_ms: float
+    options: PipelineOptions
     deployed_by: str  # the controller's fingerprint
 
 
@@ -53,6 +64,7 @@ class StageRecord:
     state: agent_pb2.StageState
     cause: str = ""
     lane_port: int = 0
+    batchable: bool = False
     reading: Reading | None = None
     done_bytes: int = 0
     total_bytes: int = 0
@@ -241,7 +253,7 @@ class Supervisor:
             inbound_token=request.inbound_token.hex(),
             context_tokens=request.context_tokens,
             prefill_chunk_tokens=request.prefill_chunk_tokens,
-            layer_delay_ms=request.layer_delay_ms,
+            options=request.options,
         )
 
     def _heard(self, stage_id: str, process: StageProcess, report: Report) -> None:
@@ -254,7 +266,12 @@ class Supervisor:
                     running, replace(running.record, done_bytes=report.done_bytes, total_bytes=report.total_bytes)
                 )
             case Ready():
-                ready = replace(running.record, state=agent_pb2.STAGE_STATE_READY, lane_port=report.lane_port)
+                ready = replace(
+                    running.record,
+                    state=agent_pb2.STAGE_STATE_READY,
+                    lane_port=report.lane_port,
+                    batchable=report.batchable,
+                )
                 self._update(running, ready, f"Layers {ready.manifest.first} to {ready.manifest.last} are loaded.")
             case Reading():
                 running.record = replace(running.record, reading=report)

@@ -9,10 +9,10 @@ are elsewhere. So a stage hands them a list of full length in which
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import mlx.core as mx
 
@@ -53,12 +53,23 @@ class StageCache:
     def arrays(self) -> list[mx.array]:
         return [leaf for entry in (*self.own, *self.clocks) for leaf in _state(entry)]
 
+    @property
+    def trimmable(self) -> bool:
+        """Whether every entry can forget its last tokens."""
+        return all(entry.is_trimmable() for entry in (*self.own, *self.clocks))
+
+    def trimmable_after(self, tokens: int) -> bool:
+        """Whether `trimmable` will still hold after so many more tokens."""
+        parts = [part for entry in (*self.own, *self.clocks) for part in _parts(entry)]
+        return self.trimmable and all(
+            part.offset + tokens < part.max_size for part in parts if hasattr(part, "max_size")
+        )
+
     def trim(self, tokens: int) -> bool:
         """Forget the last `tokens` tokens; False, and nothing done, where an entry cannot."""
-        everything = (*self.own, *self.clocks)
-        if not all(entry.is_trimmable() for entry in everything):
+        if not self.trimmable:
             return False
-        for entry in everything:
+        for entry in (*self.own, *self.clocks):
             entry.trim(tokens)
         return True
 
@@ -88,11 +99,36 @@ class CacheLayout:
         """Whether `tick` does anything."""
         return bool(self._clocks or self._blank)
 
+    @property
+    def mergeable(self) -> bool:
+        """Whether caches of several sequences can become one of a batch."""
+        used = [self._model_entries[number] for number in (*self._own, *self._clocks)]
+        return not self._blank and all(hasattr(part, "merge") for entry in used for part in _parts(entry))
+
     def make(self) -> StageCache:
         """An empty cache."""
-        entries = new_cache(self._model)
+        return self._arrange(dict(enumerate(new_cache(self._model))))
+
+    def merge(self, caches: Sequence[StageCache]) -> StageCache:
+        """One cache for a batch of sequences, a row each, with as many tokens each as they have. Copies."""
+        merged = {number: _merge([cache.entries[number] for cache in caches]) for number in self._used}
+        return self._arrange(merged)
+
+    def extract(self, batch: StageCache, row: int) -> StageCache:
+        """The cache of one row of a batch, as a copy."""
+        return self._arrange({number: _extract(batch.entries[number], row) for number in self._used})
+
+    def fork(self, cache: StageCache) -> StageCache:
+        """A cache with the same tokens that goes its own way. Shares memory until one of both changes it."""
+        return self._arrange({number: _fork(cache.entries[number]) for number in self._used})
+
+    @property
+    def _used(self) -> list[int]:
+        return [*self._own, *self._clocks]
+
+    def _arrange(self, entries: Mapping[int, Any]) -> StageCache:
         return StageCache(
-            entries=[entries[number] for number in self._alias],
+            entries=[entries.get(number) for number in self._alias],
             own=tuple(entries[number] for number in self._own),
             clocks=tuple(entries[number] for number in self._clocks),
         )
@@ -107,6 +143,35 @@ class CacheLayout:
                     row = mx.zeros((batch, 1, tokens, 1))
                     part.update_and_fetch(row, row)
                     evaluate(part.keys, part.values)  # nothing else ever asks for them
+
+
+def _merge(entries: list[Any]) -> Any:
+    return class_of(entries[0]).merge(entries)
+
+
+def _extract(entry: Any, row: int) -> Any:
+    if hasattr(entry, "caches"):
+        return class_of(entry)(*(_extract(part, row) for part in entry.caches))
+    slots: list[Any] | None = getattr(entry, "cache", None)
+    if isinstance(slots, list) and None in slots:  # a clock's: extract would index nothing
+        twin = _fork(entry)
+        twin.cache = [None if slot is None else slot[row : row + 1] for slot in slots]
+        twin.left_padding = None
+        return twin
+    return entry.extract(row)
+
+
+def _fork(entry: Any) -> Any:
+    """A shallow copy: arrays are values, only lists of them have to be new."""
+    twin = copy.copy(entry)
+    for name, value in state_of(entry).items():
+        if name == "caches":
+            twin.caches = tuple(_fork(part) for part in value)
+        elif isinstance(value, list | dict):
+            setattr(twin, name, copy.copy(cast("list[Any]", value)))
+        elif isinstance(value, mx.array):
+            setattr(twin, name, copy.copy(value))  # `keys[...] = x` changes the array object in place
+    return twin
 
 
 def cache_costs(traced: Trace, flow: Flow) -> tuple[CacheCost, ...]:

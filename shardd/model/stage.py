@@ -35,6 +35,7 @@ class Stage:
         weights_bytes: bytes of the weights it holds.
         payload_in: what `forward` is given; empty on the head.
         payload_out: what it returns; empty on the tail.
+        batchable: whether steps of several sequences can be computed as one; known after `prove`.
     """
 
     def __init__(self, model: Any, plan: Plan, first: int, last: int, weights_bytes: int) -> None:
@@ -46,6 +47,7 @@ class Stage:
         self._slice = Slice(model, plan.flow, first, last)
         self.payload_in = tuple(crossing.form for crossing in self._slice.received)
         self.payload_out = tuple(crossing.form for crossing in self._slice.sent)
+        self.batchable = False
 
     def make_cache(self) -> StageCache:
         """An empty cache for one sequence."""
@@ -79,6 +81,18 @@ class Stage:
         """Forget the last `tokens` tokens. False, and nothing done, where the cache cannot."""
         return cache.trim(tokens)
 
+    def fork_cache(self, cache: StageCache) -> StageCache:
+        """A cache of one sequence with the same tokens, for another one. Shares memory until either changes."""
+        return self._layout.fork(cache)
+
+    def merge_caches(self, caches: Sequence[StageCache]) -> StageCache:
+        """One cache with a row for each of these sequences, which may have different lengths. Copies."""
+        return self._layout.merge(caches)
+
+    def extract_cache(self, batch: StageCache, row: int) -> StageCache:
+        """The cache of one sequence out of a batch. Copies."""
+        return self._layout.extract(batch, row)
+
     def prove(self) -> None:
         """Compute two tokens, then one, on known input, a layer at a time; also warms up.
 
@@ -105,11 +119,38 @@ class Stage:
                 f"This machine cannot compute layer {min(layer, self.last)}: {in_words(error)}.",
                 "Place it on another machine.",
             ) from error
+        self.batchable = self._layout.mergeable and self._batch_agrees()
 
-    def _known_input(self, tokens: int) -> mx.array | list[mx.array]:
+    def _batch_agrees(self) -> bool:
+        """Whether two sequences of different lengths give in a batch what they give alone."""
+        try:
+            caches = [self.make_cache(), self.make_cache()]
+            for tokens, cache in zip((5, 2), caches, strict=True):
+                evaluate(self.forward(self._known_input(tokens), cache), cache.arrays())
+            merged = self.merge_caches(caches)
+            step = self._known_input(1)
+            batch = self.forward(self._known_input(1, rows=2), merged)
+            evaluate(batch, merged.arrays())
+            for row, cache in enumerate(caches):
+                alone = self.forward(step, cache)
+                evaluate(alone)
+                if not all(_close(a, b[row : row + 1]) for a, b in zip(alone, batch, strict=True)):
+                    return False
+                self.extract_cache(merged, row)
+        except Exception:  # whatever a model file does with a batch; such models run one sequence at a time
+            return False
+        return True
+
+    def _known_input(self, tokens: int, rows: int = 1) -> mx.array | list[mx.array]:
+        """The same `tokens` tokens in each of `rows` rows."""
         if self.is_head:
-            return mx.zeros((1, tokens), mx.int32)
-        arrays = [_ramp(spec, tokens) for spec in self.payload_in]
+            return mx.zeros((rows, tokens), mx.int32)
+        arrays = [
+            mx.concatenate([_ramp(spec, tokens)] * rows, axis=spec.shape.index("B"))
+            if "B" in spec.shape
+            else _ramp(spec, tokens)
+            for spec in self.payload_in
+        ]
         evaluate(arrays)
         return arrays
 
@@ -207,6 +248,14 @@ def _ramp(spec: PayloadSpec, tokens: int) -> mx.array:
     if not mx.issubdtype(dtype, mx.floating):
         return mx.zeros(shape, dtype)
     return mx.reshape(mx.sin(mx.arange(prod(shape))) * 0.1, shape).astype(dtype)
+
+
+def _close(one: mx.array, other: mx.array) -> bool:
+    """Equal but for rounding, which a batch does in another order."""
+    if one.shape != other.shape:
+        return False
+    wide, apart = one.astype(mx.float32), mx.abs(one.astype(mx.float32) - other.astype(mx.float32))
+    return bool(mx.all(apart <= 0.05 * mx.max(mx.abs(wide))).item())
 
 
 def _check_numbers(arrays: list[mx.array], who: str) -> None:

@@ -248,7 +248,7 @@ class DeleteShardReply(_message.Message):
     def __init__(self, freed_bytes: _Optional[int] = ...) -> None: ...
 
 class LoadStageRequest(_message.Message):
-    __slots__ = ("epoch", "shard_id", "stage_index", "stage_count", "context_tokens", "prefill_chunk_tokens", "peer_certificates", "inbound_token", "layer_delay_ms")
+    __slots__ = ("epoch", "shard_id", "stage_index", "stage_count", "context_tokens", "prefill_chunk_tokens", "peer_certificates", "inbound_token", "options")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SHARD_ID_FIELD_NUMBER: _ClassVar[int]
     STAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -257,7 +257,7 @@ class LoadStageRequest(_message.Message):
     PREFILL_CHUNK_TOKENS_FIELD_NUMBER: _ClassVar[int]
     PEER_CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
     INBOUND_TOKEN_FIELD_NUMBER: _ClassVar[int]
-    LAYER_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     shard_id: str
     stage_index: int
@@ -266,36 +266,58 @@ class LoadStageRequest(_message.Message):
     prefill_chunk_tokens: int
     peer_certificates: _containers.RepeatedScalarFieldContainer[bytes]
     inbound_token: bytes
+    options: PipelineOptions
+    def __init__(self, epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., prefill_chunk_tokens: _Optional[int] = ..., peer_certificates: _Optional[_Iterable[bytes]] = ..., inbound_token: _Optional[bytes] = ..., options: _Optional[_Union[PipelineOptions, _Mapping]] = ...) -> None: ...
+
+class PipelineOptions(_message.Message):
+    __slots__ = ("max_batch", "kv_tokens", "speculate", "wire_bits", "layer_delay_ms", "token_delay_ms", "link")
+    MAX_BATCH_FIELD_NUMBER: _ClassVar[int]
+    KV_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    SPECULATE_FIELD_NUMBER: _ClassVar[int]
+    WIRE_BITS_FIELD_NUMBER: _ClassVar[int]
+    LAYER_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    max_batch: int
+    kv_tokens: int
+    speculate: bool
+    wire_bits: int
     layer_delay_ms: float
-    def __init__(self, epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., prefill_chunk_tokens: _Optional[int] = ..., peer_certificates: _Optional[_Iterable[bytes]] = ..., inbound_token: _Optional[bytes] = ..., layer_delay_ms: _Optional[float] = ...) -> None: ...
+    token_delay_ms: float
+    link: str
+    def __init__(self, max_batch: _Optional[int] = ..., kv_tokens: _Optional[int] = ..., speculate: _Optional[bool] = ..., wire_bits: _Optional[int] = ..., layer_delay_ms: _Optional[float] = ..., token_delay_ms: _Optional[float] = ..., link: _Optional[str] = ...) -> None: ...
 
 class LoadProgress(_message.Message):
-    __slots__ = ("stage_id", "done_bytes", "total_bytes", "phase", "lane_port")
+    __slots__ = ("stage_id", "done_bytes", "total_bytes", "phase", "lane_port", "batchable")
     STAGE_ID_FIELD_NUMBER: _ClassVar[int]
     DONE_BYTES_FIELD_NUMBER: _ClassVar[int]
     TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
     LANE_PORT_FIELD_NUMBER: _ClassVar[int]
+    BATCHABLE_FIELD_NUMBER: _ClassVar[int]
     stage_id: str
     done_bytes: int
     total_bytes: int
     phase: str
     lane_port: int
-    def __init__(self, stage_id: _Optional[str] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., phase: _Optional[str] = ..., lane_port: _Optional[int] = ...) -> None: ...
+    batchable: bool
+    def __init__(self, stage_id: _Optional[str] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., phase: _Optional[str] = ..., lane_port: _Optional[int] = ..., batchable: _Optional[bool] = ...) -> None: ...
 
 class ConnectStageRequest(_message.Message):
-    __slots__ = ("stage_id", "addresses", "port", "outbound_token", "certificate")
+    __slots__ = ("stage_id", "addresses", "port", "outbound_token", "certificate", "max_batch")
     STAGE_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     PORT_FIELD_NUMBER: _ClassVar[int]
     OUTBOUND_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    MAX_BATCH_FIELD_NUMBER: _ClassVar[int]
     stage_id: str
     addresses: _containers.RepeatedScalarFieldContainer[str]
     port: int
     outbound_token: bytes
     certificate: bytes
-    def __init__(self, stage_id: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., port: _Optional[int] = ..., outbound_token: _Optional[bytes] = ..., certificate: _Optional[bytes] = ...) -> None: ...
+    max_batch: int
+    def __init__(self, stage_id: _Optional[str] = ..., addresses: _Optional[_Iterable[str]] = ..., port: _Optional[int] = ..., outbound_token: _Optional[bytes] = ..., certificate: _Optional[bytes] = ..., max_batch: _Optional[int] = ...) -> None: ...
 
 class ConnectStageReply(_message.Message):
     __slots__ = ()
@@ -342,7 +364,7 @@ class ListStagesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Stage(_message.Message):
-    __slots__ = ("stage_id", "epoch", "shard_id", "model", "first", "last", "stage_index", "stage_count", "context_tokens", "state", "cause", "deployed_by", "lane_port")
+    __slots__ = ("stage_id", "epoch", "shard_id", "model", "first", "last", "stage_index", "stage_count", "context_tokens", "state", "cause", "deployed_by", "lane_port", "batchable")
     STAGE_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SHARD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -356,6 +378,7 @@ class Stage(_message.Message):
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     DEPLOYED_BY_FIELD_NUMBER: _ClassVar[int]
     LANE_PORT_FIELD_NUMBER: _ClassVar[int]
+    BATCHABLE_FIELD_NUMBER: _ClassVar[int]
     stage_id: str
     epoch: int
     shard_id: str
@@ -369,7 +392,8 @@ class Stage(_message.Message):
     cause: str
     deployed_by: str
     lane_port: int
-    def __init__(self, stage_id: _Optional[str] = ..., epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., model: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., state: _Optional[_Union[StageState, str]] = ..., cause: _Optional[str] = ..., deployed_by: _Optional[str] = ..., lane_port: _Optional[int] = ...) -> None: ...
+    batchable: bool
+    def __init__(self, stage_id: _Optional[str] = ..., epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., model: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., state: _Optional[_Union[StageState, str]] = ..., cause: _Optional[str] = ..., deployed_by: _Optional[str] = ..., lane_port: _Optional[int] = ..., batchable: _Optional[bool] = ...) -> None: ...
 
 class ListStagesReply(_message.Message):
     __slots__ = ("stages",)

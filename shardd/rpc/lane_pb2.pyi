@@ -20,6 +20,9 @@ class FrameKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PROGRESS: _ClassVar[FrameKind]
     PING: _ClassVar[FrameKind]
     PONG: _ClassVar[FrameKind]
+    DROP: _ClassVar[FrameKind]
+    OPENED: _ClassVar[FrameKind]
+    QUEUED: _ClassVar[FrameKind]
 
 class DataType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -46,6 +49,9 @@ FAIL: FrameKind
 PROGRESS: FrameKind
 PING: FrameKind
 PONG: FrameKind
+DROP: FrameKind
+OPENED: FrameKind
+QUEUED: FrameKind
 DATA_TYPE_UNSPECIFIED: DataType
 FLOAT32: DataType
 FLOAT16: DataType
@@ -125,16 +131,26 @@ class Sampling(_message.Message):
     def __init__(self, temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., min_p: _Optional[float] = ..., repetition_penalty: _Optional[float] = ..., repetition_context: _Optional[int] = ..., seed: _Optional[int] = ..., logit_bias: _Optional[_Mapping[int, float]] = ..., logprobs: _Optional[bool] = ..., top_logprobs: _Optional[int] = ..., presence_penalty: _Optional[float] = ..., frequency_penalty: _Optional[float] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("sampling", "max_tokens", "stop_tokens", "reply_to")
+    __slots__ = ("sampling", "max_tokens", "stop_tokens", "reply_to", "speculate", "kept", "kept_tokens", "take_kept", "snapshot")
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     STOP_TOKENS_FIELD_NUMBER: _ClassVar[int]
     REPLY_TO_FIELD_NUMBER: _ClassVar[int]
+    SPECULATE_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    KEPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TAKE_KEPT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     sampling: Sampling
     max_tokens: int
     stop_tokens: _containers.RepeatedScalarFieldContainer[int]
     reply_to: str
-    def __init__(self, sampling: _Optional[_Union[Sampling, _Mapping]] = ..., max_tokens: _Optional[int] = ..., stop_tokens: _Optional[_Iterable[int]] = ..., reply_to: _Optional[str] = ...) -> None: ...
+    speculate: bool
+    kept: int
+    kept_tokens: int
+    take_kept: bool
+    snapshot: int
+    def __init__(self, sampling: _Optional[_Union[Sampling, _Mapping]] = ..., max_tokens: _Optional[int] = ..., stop_tokens: _Optional[_Iterable[int]] = ..., reply_to: _Optional[str] = ..., speculate: _Optional[bool] = ..., kept: _Optional[int] = ..., kept_tokens: _Optional[int] = ..., take_kept: _Optional[bool] = ..., snapshot: _Optional[int] = ...) -> None: ...
 
 class TokenLogprob(_message.Message):
     __slots__ = ("token", "logprob")
@@ -156,8 +172,20 @@ class Token(_message.Message):
     top_logprobs: _containers.RepeatedCompositeFieldContainer[TokenLogprob]
     def __init__(self, token: _Optional[int] = ..., finish_reason: _Optional[str] = ..., logprob: _Optional[_Union[TokenLogprob, _Mapping]] = ..., top_logprobs: _Optional[_Iterable[_Union[TokenLogprob, _Mapping]]] = ...) -> None: ...
 
+class Row(_message.Message):
+    __slots__ = ("sequence", "position", "tokens", "finish_reason")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    position: int
+    tokens: _containers.RepeatedScalarFieldContainer[int]
+    finish_reason: str
+    def __init__(self, sequence: _Optional[int] = ..., position: _Optional[int] = ..., tokens: _Optional[_Iterable[int]] = ..., finish_reason: _Optional[str] = ...) -> None: ...
+
 class FrameHeader(_message.Message):
-    __slots__ = ("kind", "epoch", "sequence", "position", "count", "sample", "sent_ns", "tensors", "timings", "reply_to", "broken", "hello", "open", "token", "message", "echo_ns")
+    __slots__ = ("kind", "epoch", "sequence", "position", "count", "sample", "sent_ns", "tensors", "timings", "reply_to", "broken", "rows", "keep_tokens", "dropped", "hello", "open", "token", "message", "echo_ns")
     KIND_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -169,6 +197,9 @@ class FrameHeader(_message.Message):
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     REPLY_TO_FIELD_NUMBER: _ClassVar[int]
     BROKEN_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    KEEP_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
@@ -185,9 +216,12 @@ class FrameHeader(_message.Message):
     timings: _containers.RepeatedCompositeFieldContainer[StepTiming]
     reply_to: str
     broken: bool
+    rows: _containers.RepeatedCompositeFieldContainer[Row]
+    keep_tokens: int
+    dropped: _containers.RepeatedScalarFieldContainer[int]
     hello: Hello
     open: Open
     token: Token
     message: str
     echo_ns: int
-    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., position: _Optional[int] = ..., count: _Optional[int] = ..., sample: _Optional[bool] = ..., sent_ns: _Optional[int] = ..., tensors: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., timings: _Optional[_Iterable[_Union[StepTiming, _Mapping]]] = ..., reply_to: _Optional[str] = ..., broken: _Optional[bool] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., token: _Optional[_Union[Token, _Mapping]] = ..., message: _Optional[str] = ..., echo_ns: _Optional[int] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., position: _Optional[int] = ..., count: _Optional[int] = ..., sample: _Optional[bool] = ..., sent_ns: _Optional[int] = ..., tensors: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., timings: _Optional[_Iterable[_Union[StepTiming, _Mapping]]] = ..., reply_to: _Optional[str] = ..., broken: _Optional[bool] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ..., keep_tokens: _Optional[int] = ..., dropped: _Optional[_Iterable[int]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., token: _Optional[_Union[Token, _Mapping]] = ..., message: _Optional[str] = ..., echo_ns: _Optional[int] = ...) -> None: ...

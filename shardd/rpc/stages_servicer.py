@@ -14,12 +14,14 @@ from shardd.identity import IdentityError, TrustedPeer, TrustedPeers, parse_cert
 from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import StagesServicer
 from shardd.rpc.gate import caller_of
-from shardd.stage.orders import Connect
+from shardd.stage.orders import Connect, PipelineOptions
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 MAX_PEERS = 512
 MAX_ADDRESSES = 16
+MAX_BATCH = 256
+MAX_LINK = 100
 
 
 class Stages(StagesServicer):
@@ -44,7 +46,7 @@ class Stages(StagesServicer):
             prefill_chunk_tokens=request.prefill_chunk_tokens,
             peer_certificates=tuple(request.peer_certificates),
             inbound_token=request.inbound_token,
-            layer_delay_ms=request.layer_delay_ms,
+            options=_options(request.options),
             deployed_by=caller.fingerprint,
         )
         async for progress in self._follow(self._supervisor.load(wanted), context):
@@ -69,6 +71,7 @@ class Stages(StagesServicer):
                 request.port,
                 request.outbound_token.hex(),
                 request.certificate.decode(),
+                min(request.max_batch, MAX_BATCH),
             )
             await self._supervisor.connect(request.stage_id, order)
         except (StageError, IdentityError) as error:
@@ -121,6 +124,7 @@ class Stages(StagesServicer):
                     total_bytes=record.total_bytes,
                     phase="loading",
                     lane_port=record.lane_port,
+                    batchable=record.batchable,
                 )
         except StageError as error:
             await _refuse(context, str(error))
@@ -154,6 +158,7 @@ def _message(record: StageRecord) -> agent_pb2.Stage:
         cause=record.cause,
         deployed_by=record.request.deployed_by,
         lane_port=record.lane_port,
+        batchable=record.batchable,
     )
 
 
@@ -161,9 +166,17 @@ def _problem(request: agent_pb2.LoadStageRequest) -> str | None:
     """What is wrong with a request, as a sentence, or None."""
     if not 0 < request.stage_count <= MAX_PEERS or request.stage_index >= request.stage_count:
         return "The stage's place in the pipeline is wrong."
-    if not 0 < request.context_tokens <= 16_000_000 or not 0 < request.prefill_chunk_tokens <= 65_536:
+    if not 0 < request.context_tokens <= 16_000_000 or request.prefill_chunk_tokens > 65_536:
         return "The context or the prefill chunk has an impossible size."
-    if len(request.peer_certificates) > MAX_PEERS or not 0 <= request.layer_delay_ms <= 1000:
+    options = request.options
+    if (
+        len(request.peer_certificates) > MAX_PEERS
+        or options.max_batch > MAX_BATCH
+        or options.wire_bits not in (0, 8)
+        or not 0 <= options.layer_delay_ms <= 1000
+        or not 0 <= options.token_delay_ms <= 1000
+        or len(options.link) > MAX_LINK
+    ):
         return "The request is out of bounds."
     try:
         for pem in request.peer_certificates:
@@ -171,6 +184,18 @@ def _problem(request: agent_pb2.LoadStageRequest) -> str | None:
     except IdentityError as error:
         return str(error)
     return None
+
+
+def _options(options: agent_pb2.PipelineOptions) -> PipelineOptions:
+    return PipelineOptions(
+        max_batch=max(1, options.max_batch),
+        kv_tokens=options.kv_tokens,
+        speculate=options.speculate,
+        wire_bits=options.wire_bits,
+        layer_delay_ms=options.layer_delay_ms,
+        token_delay_ms=options.token_delay_ms,
+        link=options.link,
+    )
 
 
 async def _refuse(context: Context, sentence: str) -> NoReturn:

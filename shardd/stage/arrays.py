@@ -37,12 +37,12 @@ def raw(array: mx.array) -> mx.array:
     return flat if array.dtype == mx.uint8 else flat.view(mx.uint8)
 
 
-def restore(frame: Frame, expected: Sequence[PayloadSpec]) -> list[mx.array]:
+def restore(frame: Frame, expected: Sequence[PayloadSpec], rows: int = 1) -> list[mx.array]:
     """The arrays of a STEP frame, checked against what the stage expects. Raises FrameError naming the mismatch."""
     tensors = frame.header.tensors
     if len(tensors) != len(expected):
         raise FrameError(f"{len(tensors)} arrays where {len(expected)} were expected")
-    sides: dict[int | str, int | str] = {"B": 1, "L": frame.header.count}
+    sides: dict[int | str, int | str] = {"B": rows, "L": frame.header.count}
     arrays: list[mx.array] = []
     for tensor, spec, view in zip(tensors, expected, split_payload(frame.header, frame.payload), strict=True):
         shape = tuple(tensor.shape)

@@ -1,17 +1,19 @@
-"""The compute thread of a stage: it owns MLX, the caches and the sequences, and does one step at a time.
+"""The compute thread of a stage: it owns MLX and the caches, and does one step at a time.
 
     head      OPEN from a controller; TOKEN and PROGRESS from the tail       -> STEP to the next stage
     between   STEP from the previous stage                                   -> STEP to the next stage
     tail      STEP from the previous stage -> sample -> TOKEN to the head, and a copy to the controller
 
 With one stage, head and tail are the same process and the loop closes inside it. As mlx-lm does, the prompt but its
-last token is prefilled in chunks, and the last token is the first decode step: results equal mlx-lm's, bit for bit.
+last token is prefilled in chunks, and the last token is the first decode step.
+
+A step is one prefill chunk of one sequence, or one decode step of a group of sequences (see head and grouping).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, cast
 
@@ -20,9 +22,12 @@ import mlx.core as mx
 from shardd.model.stage import Stage
 from shardd.rpc import lane_pb2
 from shardd.stage.arrays import describe, raw, restore
-from shardd.stage.frames import Buffer, Frame, FrameError, token_ids_from
-from shardd.stage.sampling import Sampler, check_sampling
-from shardd.stage.scheduler import choose, chunk_ready
+from shardd.stage.frames import Buffer, Frame, FrameError, token_ids_from, token_ids_payload
+from shardd.stage.head import Head
+from shardd.stage.residents import Residents
+from shardd.stage.sampling import check_sampling
+from shardd.stage.scheduler import choose
+from shardd.stage.tail import Chosen, Tail
 from shardd.stage.work import (
     NEXT,
     Arrived,
@@ -32,13 +37,13 @@ from shardd.stage.work import (
     Header,
     Lost,
     Measurements,
+    Row,
     Sender,
-    Sequence,
     Step,
 )
 
-MAX_SEQUENCES = 64
 KV_LOOK_STEPS = 16  # decode steps between two looks at a cache's size
+MAX_ROWS = 256
 
 
 class Engine:
@@ -51,10 +56,15 @@ class Engine:
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._queue: list[Step] = []
         self._quick_in_a_row = 0
-        self._sequences: dict[int, Sequence] = {}
+        self._kv_bytes: dict[int, int] = {}
+        self._residents = Residents(stage)
+        self._tail = Tail(settings.context_tokens, stage.vocab_size) if stage.is_tail else None
+        self.head = Head(settings, self) if stage.is_head else None
         self.measurements = Measurements()
         self.next_lane: Sender | None = None
         self.controllers: dict[str, Sender] = {}
+        if self.head is not None and self._alone and stage.batchable:
+            self.head.max_batch = settings.options.max_batch
 
     @property
     def _alone(self) -> bool:
@@ -66,11 +76,11 @@ class Engine:
 
     @property
     def sequence_count(self) -> int:
-        return len(self._sequences)
+        return len(self._residents)
 
     def kv_bytes(self) -> int:
         """Bytes of all caches. May be called from any thread: reads sizes only."""
-        return sum(self._stage.cache_bytes(sequence.cache) for sequence in list(self._sequences.values()))
+        return self._residents.bytes()
 
     def deliver(self, event: Event) -> None:
         """From any thread."""
@@ -79,8 +89,6 @@ class Engine:
     def run(self) -> None:
         """Blocks until Halt. Everything of MLX happens in the thread that calls this."""
         while True:
-            if not self._queue and not self._take(self._events.get()):
-                return
             while True:
                 try:
                     event = self._events.get_nowait()
@@ -88,8 +96,18 @@ class Engine:
                     break
                 if not self._take(event):
                     return
-            if self._queue:
-                self._step(self._queue.pop(choose([step.waiting for step in self._queue], self._quick_in_a_row)))
+            step = self._next_step()
+            if step is not None:
+                self._do(step)
+            elif not self._take(self._events.get()):
+                return
+
+    def _next_step(self) -> Step | None:
+        if self.head is not None:
+            return self.head.next_step()
+        if not self._queue:
+            return None
+        return self._queue.pop(choose([step.waiting for step in self._queue], self._quick_in_a_row))
 
     # -- what arrives ------------------------------------------------------------------------------------------------
 
@@ -104,21 +122,28 @@ class Engine:
         return True
 
     def _handle(self, event: Arrived) -> None:
-        header = event.frame.header
+        frame, header = event.frame, event.frame.header
         try:
             match header.kind:
                 case lane_pb2.OPEN:
                     self._open(event)
                 case lane_pb2.STEP:
-                    self._enqueue_step(event.frame)
-                case lane_pb2.TOKEN:
-                    self._continue(header.sequence, header.token, event.frame)
-                case lane_pb2.PROGRESS:
-                    self._advance(header.sequence)
+                    self._enqueue_step(frame)
+                case lane_pb2.TOKEN if self.head is not None:
+                    self.head.tokens_chosen(header.rows, header.timings, frame.arrived_ns, frame.hop_us)
+                case lane_pb2.PROGRESS if self.head is not None:
+                    self.head.chunk_done(header.sequence, header.position, header.timings, header.count)
+                case lane_pb2.CLOSE if event.source and self.head is not None:
+                    self.head.close(header.sequence)
+                case lane_pb2.CLOSE if event.source and self._tail is not None:
+                    self._tail.mute(header.sequence)  # the head ends it; if the ring is broken, that ends it
+                    self._to_controller(event.source, Header(kind=lane_pb2.CLOSED, sequence=header.sequence))
                 case lane_pb2.CLOSE:
-                    self._close(header.sequence)
-                case lane_pb2.FAIL if self._stage.is_head and not self._alone:
-                    self._close(header.sequence)  # it came round: the controller knows
+                    self.end(header.sequence, header.keep_tokens)
+                case lane_pb2.DROP:
+                    self.drop(header.dropped)
+                case lane_pb2.FAIL if self.head is not None and not self._alone:
+                    self._failed_around(header.sequence)  # it came round: the controller knows
                 case lane_pb2.FAIL:
                     self._fail(header.sequence, header.message, header.reply_to, broken=header.broken)
                 case _:
@@ -130,31 +155,27 @@ class Engine:
         header = event.frame.header
         prompt = token_ids_from(event.frame)
         refusal = self._refusal(header, prompt)
-        if refusal:
-            if event.source:
-                self._to_controller(event.source, _failed(header.sequence, refusal))
-            else:
-                self._fail(header.sequence, refusal, header.open.reply_to)
-            return
         opened = lane_pb2.Open()
         opened.CopyFrom(header.open)
-        sequence = Sequence(header.sequence, opened, event.source, self._stage.make_cache(), prompt=prompt)
-        if self._stage.is_tail:
-            sequence.sampler = Sampler(opened.sampling, prompt, self._stage.vocab_size)
-        self._sequences[header.sequence] = sequence
-        self._forward(
-            Header(kind=lane_pb2.OPEN, sequence=sequence.id, tensors=header.tensors, open=opened), event.frame
-        )
-        if self._stage.is_head:
-            self._plan_prefill(sequence)
+        if self.head is None:
+            if refusal:
+                self._fail(header.sequence, refusal, opened.reply_to)
+            else:
+                self.begin(header.sequence, opened, "", prompt)
+        elif refusal:
+            self._to_controller(event.source, _failed(header.sequence, refusal))
+        else:
+            opened.ClearField("kept")
+            opened.ClearField("snapshot")
+            self.head.open(header.sequence, opened, event.source, prompt)
 
     def _refusal(self, header: Header, prompt: list[int]) -> str | None:
         """Why this sequence cannot be opened, as a sentence, or None."""
         context = self._settings.context_tokens
-        if header.sequence in self._sequences:
+        if header.sequence in self._residents or (self.head is not None and self.head.knows(header.sequence)):
             return "This sequence is open already."
-        if len(self._sequences) >= MAX_SEQUENCES:
-            return f"{MAX_SEQUENCES} answers are being written already. Try again when one has ended."
+        if self.head is not None and self.head.crowded:
+            return "Too many answers are waiting already. Try again when some have ended."
         if not prompt:
             return "The prompt is empty. Write something."
         if len(prompt) >= context:
@@ -169,134 +190,141 @@ class Engine:
 
     def _enqueue_step(self, frame: Frame) -> None:
         header = frame.header
-        if header.sequence in self._sequences:  # else it was closed while the frame travelled
-            step = Step(
-                header.sequence,
-                header.position,
-                header.count,
-                header.sample,
-                frame=frame,
-                arrived_ns=frame.arrived_ns,
-                hop_us=frame.hop_us,
-            )
-            self._queue.append(step)
-
-    def _continue(self, sequence_id: int, token: lane_pb2.Token, frame: Frame | None) -> None:
-        """The head: the tail has chosen a token."""
-        sequence = self._sequences.get(sequence_id)
-        if sequence is None:
+        rows = tuple(Row(row.sequence, row.position) for row in header.rows)
+        if not 0 < len(rows) <= MAX_ROWS or not header.count:
+            raise FrameError("a step without rows or tokens")
+        if not all(row.sequence in self._residents for row in rows):
+            for row in rows:  # one failed while the frame travelled: whoever travels with it must not wait for ever
+                if row.sequence in self._residents:
+                    self._fail(row.sequence, "Another answer in the same step failed.")
             return
-        if token.finish_reason:
-            self._close(sequence_id)
-            return
-        arrived = frame.arrived_ns if frame else time.monotonic_ns()
-        hop_us = frame.hop_us if frame else 0
-        position = sequence.planned
-        sequence.planned += 1
-        self._queue.append(
-            Step(sequence_id, position, 1, True, tokens=(token.token,), arrived_ns=arrived, hop_us=hop_us)
+        step = Step(
+            rows,
+            header.count,
+            header.sample,
+            proposals=tuple(header.rows[0].tokens),
+            frame=frame,
+            arrived_ns=frame.arrived_ns,
+            hop_us=frame.hop_us,
         )
+        if self._tail is not None and step.sample and step.count != 1 + len(step.proposals):
+            raise FrameError("a step whose proposals are not those that it computes")
+        self._queue.append(step)
 
-    def _advance(self, sequence_id: int) -> None:
-        """The head: a prefill chunk has passed the tail."""
-        sequence = self._sequences.get(sequence_id)
-        if sequence is not None:
-            sequence.chunks_in_flight -= 1
-            self._plan_prefill(sequence)
+    # -- what the head has done --------------------------------------------------------------------------------------
 
-    def _plan_prefill(self, sequence: Sequence) -> None:
-        """Queues as many chunks as may travel now, and the last prompt token behind the last chunk."""
-        last = len(sequence.prompt) - 1
-        now = time.monotonic_ns()
-        while chunk_ready(sequence.planned, last, sequence.chunks_in_flight, self._settings.stage_count):
-            end = min(last, sequence.planned + self._settings.prefill_chunk_tokens)
-            tokens = tuple(sequence.prompt[sequence.planned : end])
-            self._queue.append(Step(sequence.id, sequence.planned, len(tokens), False, tokens=tokens, arrived_ns=now))
-            sequence.planned = end
-            sequence.chunks_in_flight += 1
-        if sequence.planned == last:
-            sequence.planned += 1
-            self._queue.append(Step(sequence.id, last, 1, True, tokens=(sequence.prompt[last],), arrived_ns=now))
+    def begin(self, sequence_id: int, opened: lane_pb2.Open, source: str, prompt: Sequence[int]) -> None:
+        self._residents.open(sequence_id, opened, source, len(prompt))
+        if self._tail is not None:
+            self._tail.open(sequence_id, opened, prompt)
+        tensor, payload = token_ids_payload(prompt)
+        self._forward(Header(kind=lane_pb2.OPEN, sequence=sequence_id, tensors=[tensor], open=opened), [payload])
 
-    def _close(self, sequence_id: int) -> None:
+    def end(self, sequence_id: int, keep_tokens: int) -> None:
         """Frees the sequence here and, by the frame that follows it down the pipeline, everywhere."""
-        sequence = self._sequences.pop(sequence_id, None)
-        self._queue = [step for step in self._queue if step.sequence != sequence_id]
-        self._forward(Header(kind=lane_pb2.CLOSE, sequence=sequence_id))
-        if self._stage.is_tail and sequence is not None:
-            self._to_controller(sequence.opened.reply_to, Header(kind=lane_pb2.CLOSED, sequence=sequence_id))
+        self._forget(sequence_id, keep_tokens)
+        self._forward(Header(kind=lane_pb2.CLOSE, sequence=sequence_id, keep_tokens=keep_tokens))
+        if self._tail is not None:
+            controller = self._tail.controller_of(sequence_id)
+            self._tail.forget(sequence_id)
+            self._to_controller(controller, Header(kind=lane_pb2.CLOSED, sequence=sequence_id))
+
+    def drop(self, numbers: Sequence[int]) -> None:
+        self._residents.drop(numbers)
+        self._forward(Header(kind=lane_pb2.DROP, dropped=numbers))
+
+    def tell(self, controller: str, header: Header) -> None:
+        self._to_controller(controller, header)
+
+    def trimmable(self, sequence_id: int, more: int) -> bool:
+        return self._residents.trimmable(sequence_id, more)
+
+    # -- what goes wrong ---------------------------------------------------------------------------------------------
+
+    def _forget(self, sequence_id: int, keep_tokens: int = 0) -> None:
+        self._residents.close(sequence_id, keep_tokens)
+        self._kv_bytes.pop(sequence_id, None)
+        self._queue = [step for step in self._queue if all(row.sequence != sequence_id for row in step.rows)]
 
     def _fail(self, sequence_id: int, message: str, reply_to: str = "", *, broken: bool = False) -> None:
         """Ends a sequence that cannot go on: down to the tail, which tells the controller and the head."""
-        sequence = self._sequences.pop(sequence_id, None)
-        self._queue = [step for step in self._queue if step.sequence != sequence_id]
-        reply_to = sequence.opened.reply_to if sequence else reply_to
+        resident = self._residents.get(sequence_id)
+        reply_to = resident.opened.reply_to if resident else reply_to
+        self._forget(sequence_id)
         failed = _failed(sequence_id, message, reply_to, broken=broken)
-        if self._stage.is_tail:
+        if self._tail is not None:
+            self._tail.forget(sequence_id)
             self._to_controller(reply_to, failed)
+        if self.head is not None:
+            self.head.failed(sequence_id)
         if not self._alone and self.next_lane is not None:
             self.next_lane.post(failed)
+
+    def _failed_around(self, sequence_id: int) -> None:
+        assert self.head is not None
+        self._forget(sequence_id)
+        self.head.failed(sequence_id)
+        self._forward(Header(kind=lane_pb2.CLOSE, sequence=sequence_id))
 
     def _lose(self, source: str) -> None:
         """A lane ended: what needs it cannot go on."""
         if source not in ("", NEXT):
             self.controllers.pop(source, None)
-            for sequence in [each for each in self._sequences.values() if each.source == source]:
-                self._close(sequence.id)
+            if self.head is not None:
+                self.head.controller_lost(source)
             return
         direction = "to the next stage" if source == NEXT else "from the previous stage"
         message = f"The lane of stage {self._settings.stage_index} {direction} broke."
         if source == NEXT:
             self.next_lane = None
-        for sequence in list(self._sequences.values()):
-            self._fail(sequence.id, message, broken=True)
-            if self._stage.is_head:
-                self._to_controller(sequence.source, _failed(sequence.id, message, broken=True))
+        led = [(each.id, each.source) for each in self.head.reset()] if self.head is not None else []
+        for resident in self._residents.all():
+            self._fail(resident.id, message, broken=True)
+        for sequence_id, controller in led:
+            self._to_controller(controller, _failed(sequence_id, message, broken=True))
+        self._residents.drop_all()
         self._report(message)
 
     # -- one step ----------------------------------------------------------------------------------------------------
 
-    def _step(self, step: Step) -> None:
+    def _do(self, step: Step) -> None:
         taken = time.monotonic_ns()
-        sequence = self._sequences.get(step.sequence)
-        if sequence is None:
-            return
+        sentence = ""
         try:
-            self._compute(step, sequence, taken)
+            self._compute(step, taken)
         except FrameError as error:
-            self._fail(step.sequence, f"Stage {self._settings.stage_index} received {error}.")
+            sentence = f"Stage {self._settings.stage_index} received {error}."
         except (RuntimeError, ValueError, MemoryError) as error:
-            self._fail(step.sequence, f"Stage {self._settings.stage_index} could not compute a step: {error}.")
+            sentence = f"Stage {self._settings.stage_index} could not compute a step: {error}."
+        if sentence:
+            for row in step.rows:
+                self._fail(row.sequence, sentence)
         self._quick_in_a_row = self._quick_in_a_row + 1 if step.sample else 0
 
-    def _compute(self, step: Step, sequence: Sequence, taken: int) -> None:
-        if step.position != sequence.position or step.position + step.count > self._settings.context_tokens:
-            raise FrameError(
-                f"tokens {step.position} to {step.position + step.count - 1} of a sequence that is at "
-                f"{sequence.position} of {self._settings.context_tokens}"
-            )
+    def _compute(self, step: Step, taken: int) -> None:
         stage = self._stage
-        inputs = (
-            mx.array([step.tokens], dtype=mx.int32) if step.frame is None else restore(step.frame, stage.payload_in)
-        )
-        outputs = stage.forward(inputs, sequence.cache)
-        token: lane_pb2.Token | None = None
-        parts: list[mx.array] = []
-        if not stage.is_tail:
-            parts = [raw(output) for output in outputs]
-            mx.eval(parts, [] if step.sample else stage.cache_arrays(sequence.cache))
-        elif step.sample:
-            token = self._sample(sequence, outputs[0][:, -1, :], step.position + 1)
+        if max(row.position for row in step.rows) + step.count > self._settings.context_tokens:
+            raise FrameError(f"a step beyond the context of {self._settings.context_tokens} tokens")
+        cache = self._residents.cache_for(step.rows)
+        if step.frame is None:
+            inputs: Any = mx.array(step.tokens, dtype=mx.int32)
         else:
-            mx.eval(stage.cache_arrays(sequence.cache))
-        if self._settings.layer_delay_ms:
-            time.sleep(self._settings.layer_delay_ms * (stage.last - stage.first + 1) / 1000)
+            inputs = restore(step.frame, stage.payload_in, len(step.rows))
+        outputs = stage.forward(inputs, cache)
+        chosen: list[Chosen] = []
+        parts: list[mx.array] = []
+        if self._tail is None:
+            parts = [raw(output) for output in outputs]
+            mx.eval(parts, [] if step.sample else stage.cache_arrays(cache))
+        elif step.sample:
+            chosen = self._tail.choose(step, outputs[0])
+        else:
+            mx.eval(stage.cache_arrays(cache))
+        self._wait_as_told(step)
         computed = time.monotonic_ns()
-        sequence.position += step.count
-        if sequence.position % KV_LOOK_STEPS == 0 or not sequence.kv_bytes or not step.sample:
-            sequence.kv_bytes = stage.cache_bytes(sequence.cache)
+        self._residents.moved(step.rows, step.count)
 
-        header = Header(sequence=step.sequence, position=step.position, count=step.count, sample=step.sample)
+        header = Header(count=step.count, sample=step.sample)
         if step.frame is not None:
             header.timings.extend(step.frame.header.timings)
         timing = header.timings.add(
@@ -304,55 +332,80 @@ class Engine:
             hop_us=step.hop_us,
             queue_us=max(0, (taken - step.arrived_ns) // 1000),
             compute_us=(computed - taken) // 1000,
-            kv_bytes=sequence.kv_bytes,
+            kv_bytes=self._kv_of(step, cache),
         )
-        payload: list[Buffer] = [memoryview(cast(Any, part)) for part in parts]  # mlx's stubs do not say it is one
-        if not stage.is_tail:
+        if self._tail is None:
             header.kind = lane_pb2.STEP
+            for row in step.rows:
+                header.rows.add(sequence=row.sequence, position=row.position)
+            header.rows[0].tokens.extend(step.proposals)
             header.tensors.extend(describe(output) for output in outputs)
-        timing.serialise_us = (time.monotonic_ns() - computed) // 1000
-        if token is not None:
-            self._emit(sequence, header, token)
-        elif stage.is_tail:
-            self._emit_progress(sequence, header)
-        elif self.next_lane is not None:
-            (self.next_lane.send if step.sample else self.next_lane.post)(header, payload)
+            payload: list[Buffer] = [memoryview(cast(Any, part)) for part in parts]  # mlx's stubs do not say it is one
+            timing.serialise_us = (time.monotonic_ns() - computed) // 1000
+            if self.next_lane is not None:
+                (self.next_lane.send if step.sample else self.next_lane.post)(header, payload)
+        elif step.sample:
+            self._emit(header, chosen, computed)
+        else:
+            self._emit_progress(header, step.rows[0])
         self._measure(step, timing)
 
-    def _sample(self, sequence: Sequence, logits: mx.array, position: int) -> lane_pb2.Token:
-        assert sequence.sampler is not None
-        choice = sequence.sampler.choose(logits, position)
-        sequence.generated += 1
-        token = lane_pb2.Token(token=choice.token)
-        if choice.logprob is not None:
-            token.logprob.token, token.logprob.logprob = choice.token, choice.logprob
-            token.top_logprobs.extend(lane_pb2.TokenLogprob(token=t, logprob=p) for t, p in choice.top_logprobs)
-        if choice.token in sequence.opened.stop_tokens:
-            token.finish_reason = "stop"
-        elif sequence.generated >= sequence.opened.max_tokens or position + 1 >= self._settings.context_tokens:
-            token.finish_reason = "length"
-        return token
+    def _wait_as_told(self, step: Step) -> None:
+        """For a bench: the time that an accelerator would take, without using the CPU."""
+        options = self._settings.options
+        delay = options.layer_delay_ms + options.token_delay_ms * step.count
+        if delay:
+            time.sleep(delay * (self._stage.last - self._stage.first + 1) / 1000)
 
-    def _emit(self, sequence: Sequence, header: Header, token: lane_pb2.Token) -> None:
-        """The tail: the token to the head first, for that is the next step; then the copy to the controller."""
-        if not self._alone and self.next_lane is not None:
-            brief = lane_pb2.Token(token=token.token, finish_reason=token.finish_reason)
-            self.next_lane.send(
-                Header(kind=lane_pb2.TOKEN, sequence=sequence.id, position=header.position, token=brief)
-            )
+    def _kv_of(self, step: Step, cache: Any) -> int:
+        """Bytes of one sequence's cache, looked at every few steps."""
+        first = step.rows[0]
+        known = self._kv_bytes.get(first.sequence, 0)
+        if not known or not step.sample or (first.position + step.count) % KV_LOOK_STEPS == 0:
+            known = self._stage.cache_bytes(cache) // len(step.rows)
+            for row in step.rows:
+                self._kv_bytes[row.sequence] = known
+        return known
+
+    def _emit(self, header: Header, chosen: list[Chosen], computed: int) -> None:
+        """The tail: the tokens to the head first, for that is the next step; then the copies to the controllers."""
+        assert self._tail is not None
         header.kind = lane_pb2.TOKEN
-        header.token.CopyFrom(token)
-        self._to_controller(sequence.opened.reply_to, header)
-        if self._alone:
-            self._continue(sequence.id, token, None)
+        for each in chosen:
+            header.rows.add(
+                sequence=each.sequence,
+                position=each.position,
+                tokens=[token.token for token in each.tokens],
+                finish_reason=each.finish_reason,
+            )
+        header.timings[-1].serialise_us = (time.monotonic_ns() - computed) // 1000
+        if not self._alone and self.next_lane is not None:
+            self.next_lane.send(header)
+        timings = list(header.timings)
+        for each in chosen:
+            controller = self.controllers.get(self._tail.controller_of(each.sequence))
+            for number, token in enumerate(each.tokens):
+                if controller is not None:
+                    copy = Header(
+                        kind=lane_pb2.TOKEN, sequence=each.sequence, position=each.position + number, token=token
+                    )
+                    if not number:  # tokens that were proposed and right cost nothing more
+                        copy.timings.extend(timings)
+                        copy.count = len(chosen)
+                    controller.post(copy)
+        if self._alone and self.head is not None:
+            self.head.tokens_chosen(header.rows, header.timings, time.monotonic_ns(), 0)
 
-    def _emit_progress(self, sequence: Sequence, header: Header) -> None:
-        header.kind = lane_pb2.PROGRESS
-        self._to_controller(sequence.opened.reply_to, header)
-        if self._alone:
-            self._advance(sequence.id)
+    def _emit_progress(self, header: Header, row: Row) -> None:
+        header.kind, header.sequence, header.position = lane_pb2.PROGRESS, row.sequence, row.position
+        assert self._tail is not None
+        if self._alone and self.head is not None:
+            self.head.chunk_done(row.sequence, row.position, header.timings, header.count)
         elif self.next_lane is not None:
-            self.next_lane.post(Header(kind=lane_pb2.PROGRESS, sequence=sequence.id, position=header.position))
+            self.next_lane.post(header)
+        copy = Header()
+        copy.CopyFrom(header)
+        self._to_controller(self._tail.controller_of(row.sequence), copy)
 
     def _measure(self, step: Step, timing: lane_pb2.StepTiming) -> None:
         self.measurements.steps += 1
@@ -364,10 +417,10 @@ class Engine:
 
     # -- where things go ---------------------------------------------------------------------------------------------
 
-    def _forward(self, header: Header, frame: Frame | None = None) -> None:
+    def _forward(self, header: Header, payload: list[Buffer] | None = None) -> None:
         """On to the next stage, but never past the tail."""
         if not self._stage.is_tail and self.next_lane is not None:
-            self.next_lane.send(header, [frame.payload] if frame and len(frame.payload) else [])
+            self.next_lane.send(header, payload or [])
 
     def _to_controller(self, lane: str, header: Header) -> None:
         controller = self.controllers.get(lane)

@@ -14,6 +14,25 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """How a pipeline is driven, the same for all its stages.
+
+    max_batch: sequences that may share a step. kv_tokens: tokens that all caches together may hold; 0: four times
+    the context. speculate: whether the head may propose tokens. wire_bits: 0 sends activations as they are, 8 in
+    groups of 64 with a scale. layer_delay_ms, token_delay_ms: bench only, each layer also waits so long, the latter for
+    each token. link: bench only, LinkShape in words; "" for none.
+    """
+
+    max_batch: int = 16
+    kv_tokens: int = 0
+    speculate: bool = True
+    wire_bits: int = 0
+    layer_delay_ms: float = 0.0
+    token_delay_ms: float = 0.0
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """The first order: what to load and whom to trust."""
 
@@ -31,17 +50,23 @@ class Start:
     inbound_token: str  # hex; "" for the only stage
     context_tokens: int
     prefill_chunk_tokens: int
-    layer_delay_ms: float = 0.0
+    options: PipelineOptions = field(default_factory=PipelineOptions)
+
+    def __post_init__(self) -> None:
+        options: Any = self.options  # from a line it comes as a table
+        if isinstance(options, dict):
+            object.__setattr__(self, "options", PipelineOptions(**options))
 
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Dial the next stage."""
+    """Dial the next stage. max_batch: sequences that may share a step, known when all stages are loaded."""
 
     addresses: list[str]
     port: int
     token: str  # hex
     certificate_pem: str
+    max_batch: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +86,11 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
+    """batchable: whether steps of several sequences can be computed as one."""
+
     lane_port: int
     weights_bytes: int
+    batchable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

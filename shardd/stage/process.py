@@ -87,12 +87,12 @@ def _serve(start: Start, orders: BinaryIO, report: Reporter) -> None:
         lambda done, total: report(Loading(done, total)),
     )
     settings = EngineSettings(
-        start.stage_index, start.stage_count, start.context_tokens, start.prefill_chunk_tokens, start.layer_delay_ms
+        start.stage_index, start.stage_count, start.context_tokens, start.prefill_chunk_tokens, start.options
     )
     engine = Engine(stage, settings, lambda message: report(Failed(message, fatal=False)))
     identity = Identity("stage", start.certificate_pem.encode(), start.key_pem.encode())
     lanes = Lanes(engine, identity, start, report)
-    report(Ready(lanes.door.port, stage.weights_bytes))
+    report(Ready(lanes.door.port, stage.weights_bytes, stage.batchable))
 
     def read_orders() -> None:
         for line in orders:
@@ -159,6 +159,8 @@ class Lanes:
             self._report(Failed(f"The next stage could not be reached: {error}.", fatal=False))
             return
         self._join(NEXT, lane)
+        if self._engine.head is not None:
+            self._engine.head.max_batch = max(1, order.max_batch)
         self._report(Connected())
 
     def _welcome(self, lane: Lane, name: str) -> None:
@@ -208,6 +210,16 @@ class Lanes:
 
 _ALLOWED: dict[str, frozenset[int]] = {
     "controller": frozenset({lane_pb2.OPEN, lane_pb2.CLOSE}),
-    "": frozenset({lane_pb2.OPEN, lane_pb2.STEP, lane_pb2.TOKEN, lane_pb2.PROGRESS, lane_pb2.CLOSE, lane_pb2.FAIL}),
+    "": frozenset(
+        {
+            lane_pb2.OPEN,
+            lane_pb2.STEP,
+            lane_pb2.TOKEN,
+            lane_pb2.PROGRESS,
+            lane_pb2.CLOSE,
+            lane_pb2.FAIL,
+            lane_pb2.DROP,
+        }
+    ),
     "next": frozenset(),
 }

@@ -17,9 +17,9 @@ PATIENCE = 4
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One item in a queue: which sequence, and whether it is a prefill chunk rather than a quick thing."""
+    """One item in a queue: which sequences, and whether it is a prefill chunk rather than a quick thing."""
 
-    sequence: int
+    sequences: tuple[int, ...]
     chunk: bool
 
 
@@ -32,16 +32,7 @@ def choose(queue: Sequence[Waiting], quick_in_a_row: int, patience: int = PATIEN
     behind_chunk: set[int] = set()
     for index, item in enumerate(queue):
         if item.chunk:
-            behind_chunk.add(item.sequence)
-        elif item.sequence not in behind_chunk:
+            behind_chunk.update(item.sequences)
+        elif behind_chunk.isdisjoint(item.sequences):
             return index
     return 0
-
-
-def chunk_ready(done: int, total: int, in_flight: int, stage_count: int) -> bool:
-    """Whether the head may send another prefill chunk of a sequence.
-
-    done: prompt tokens already sent, of total that are prefilled. At most stage_count + 1 chunks travel at a time, so
-    that no stage ever holds more than about two waiting chunks.
-    """
-    return done < total and in_flight <= stage_count

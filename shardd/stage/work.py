@@ -1,13 +1,13 @@
-"""What the engine works with: events, sequences, steps and measurements."""
+"""What the engine works with: events, sequences, steps, settings and measurements."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from shardd.rpc import lane_pb2
 from shardd.stage.frames import Buffer, Frame
-from shardd.stage.sampling import Sampler
+from shardd.stage.orders import PipelineOptions
 from shardd.stage.scheduler import Waiting
 from shardd.stage.timings import Recent
 
@@ -45,39 +45,34 @@ class Halt:
 Event = Arrived | Lost | Halt
 
 
-@dataclass(slots=True)
-class Sequence:
-    """One generation on this stage."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sequence in a step, and the position of its first token there."""
 
-    id: int
-    opened: lane_pb2.Open
-    source: str  # the head: the controller's lane it came by
-    cache: Any
-    position: int = 0  # tokens that this stage's cache holds
-    prompt: list[int] = field(default_factory=list[int])
-    planned: int = 0  # the head: prompt tokens that are queued or sent
-    chunks_in_flight: int = 0
-    sampler: Sampler | None = None
-    generated: int = 0
-    kv_bytes: int = 0
+    sequence: int
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Work for the compute thread."""
+    """Work for the compute thread: a prefill chunk of one sequence, or a decode step of one or several.
 
-    sequence: int
-    position: int
+    count: tokens of each row. tokens: the head's input, a tuple a row. frame: the others' input. proposals: the
+    tokens after the first in the only row of a step that verifies them.
+    """
+
+    rows: tuple[Row, ...]
     count: int
     sample: bool
-    tokens: tuple[int, ...] = ()  # the head's input
-    frame: Frame | None = None  # the others' input
+    tokens: tuple[tuple[int, ...], ...] = ()
+    proposals: tuple[int, ...] = ()
+    frame: Frame | None = None
     arrived_ns: int = 0
     hop_us: int = 0
 
     @property
     def waiting(self) -> Waiting:
-        return Waiting(self.sequence, chunk=not self.sample)
+        return Waiting(tuple(row.sequence for row in self.rows), chunk=not self.sample)
 
 
 @dataclass
@@ -92,8 +87,10 @@ class Measurements:
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
+    """A stage's place in its pipeline. prefill_chunk_tokens: fixed size of chunks; 0: from what is measured."""
+
     stage_index: int
     stage_count: int
     context_tokens: int
     prefill_chunk_tokens: int
-    layer_delay_ms: float = 0.0
+    options: PipelineOptions = field(default_factory=PipelineOptions)

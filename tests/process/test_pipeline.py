@@ -15,6 +15,7 @@ from app.core.errors import ShardboardError
 from app.core.generation.request import GenerationRequest, GenerationResult, TokenEvent
 from app.core.library.models import built_in_model
 from app.core.snapshot import DeploymentState, NodeState
+from shardd.stage.orders import PipelineOptions
 from tests.process.conftest import Opener, ask, chat, eventually
 
 
@@ -107,7 +108,7 @@ async def test_refusals_are_sentences(cluster: Opener) -> None:
 
 @pytest.mark.parametrize("victim", ["local-1", "local-2", "local-3"])
 async def test_a_killed_stage_ends_the_answer_with_the_reason(victim: str, cluster: Opener) -> None:
-    async with cluster(built_in_model(), 3, layer_delay_ms=5.0) as controller:
+    async with cluster(built_in_model(), 3, options=PipelineOptions(layer_delay_ms=5.0)) as controller:
         updates = controller.generate(GenerationRequest(prompt="Once", max_tokens=400, ignore_end=True))
         killed_at, result, seen = 0.0, None, 0
         async for update in updates:
@@ -132,7 +133,7 @@ async def test_a_killed_stage_ends_the_answer_with_the_reason(victim: str, clust
 
 
 async def test_a_killed_agent_ends_the_answer_with_the_reason(cluster: Opener) -> None:
-    async with cluster(built_in_model(), 3, layer_delay_ms=5.0) as controller:
+    async with cluster(built_in_model(), 3, options=PipelineOptions(layer_delay_ms=5.0)) as controller:
         updates = controller.generate(GenerationRequest(prompt="Once", max_tokens=400, ignore_end=True))
         killed_at, result = 0.0, None
         assert controller.local_agents is not None

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 from app.core.cluster.client import AgentError
@@ -18,8 +18,9 @@ from app.core.placement.placement import Placement, StageRange
 from app.core.snapshot import TransferView
 from shardd.model.inventory import Inventory
 from shardd.rpc import agent_pb2
+from shardd.stage.orders import PipelineOptions
 
-PREFILL_CHUNK_TOKENS = 512
+MAX_BATCH = 16
 
 Result = TypeVar("Result")
 
@@ -33,6 +34,7 @@ class LiveStage:
     first: int
     last: int
     lane_port: int
+    batchable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Deployment:
     sent_bytes: int = 0
     load_bytes: int = 0
     load_seconds: float = 0.0
+    max_batch: int = MAX_BATCH
 
 
 class DeploymentFailed(ShardboardError):
@@ -66,8 +69,8 @@ class DeployOrder:
     source: ModelSource
     placement: Placement
     context_tokens: int
-    layer_delay_ms: float = 0.0
-    prefill_chunk_tokens: int = PREFILL_CHUNK_TOKENS
+    options: PipelineOptions = field(default_factory=PipelineOptions)
+    prefill_chunk_tokens: int = 0  # 0: the head chooses from what it measures
 
 
 async def deploy(order: DeployOrder, nodes: Mapping[str, Node]) -> Deployment:
@@ -85,7 +88,7 @@ async def deploy(order: DeployOrder, nodes: Mapping[str, Node]) -> Deployment:
         ]
         stages = await _on_each(placed, loads)
         seconds = time.monotonic() - began
-        await join(placed, stages, tokens)
+        await join(placed, stages, tokens, order.options.max_batch)
     except BaseException:
         await asyncio.shield(unload(loaded, nodes))
         raise
@@ -101,16 +104,19 @@ async def deploy(order: DeployOrder, nodes: Mapping[str, Node]) -> Deployment:
         sent_bytes=sum(sent for _, sent in pushed),
         load_bytes=sum(order.inventory.weights_bytes(stage.first, stage.last) for stage in order.placement.stages),
         load_seconds=seconds,
+        max_batch=order.options.max_batch,
     )
 
 
-async def join(nodes: Sequence[Node], stages: Sequence[LiveStage], tokens: Sequence[bytes]) -> None:
+async def join(nodes: Sequence[Node], stages: Sequence[LiveStage], tokens: Sequence[bytes], max_batch: int) -> None:
     """Has every stage dial the next one; the tail dials the head. One stage alone needs no lane."""
     if len(stages) > 1:
-        await _on_each(nodes, [connect(nodes, stages, index, tokens) for index in range(len(stages))])
+        await _on_each(nodes, [connect(nodes, stages, index, tokens, max_batch) for index in range(len(stages))])
 
 
-async def connect(nodes: Sequence[Node], stages: Sequence[LiveStage], index: int, tokens: Sequence[bytes]) -> None:
+async def connect(
+    nodes: Sequence[Node], stages: Sequence[LiveStage], index: int, tokens: Sequence[bytes], max_batch: int
+) -> None:
     """Has one stage dial the next."""
     following = (index + 1) % len(stages)
     request = agent_pb2.ConnectStageRequest(
@@ -119,6 +125,7 @@ async def connect(nodes: Sequence[Node], stages: Sequence[LiveStage], index: int
         port=stages[following].lane_port,
         outbound_token=tokens[following],
         certificate=nodes[following].known.certificate_pem,
+        max_batch=max_batch if all(stage.batchable for stage in stages) else 1,
     )
     await nodes[index].client.connect_stage(request)
 
@@ -138,13 +145,13 @@ async def restart(deployment: Deployment, index: int, nodes: Mapping[str, Node])
     try:
         async for progress in node.client.restart_stage(stages[index].stage_id, tokens[index] if count > 1 else b""):
             node.show_transfer(TransferView("loading", progress.done_bytes, progress.total_bytes, None))
-            stages[index] = replace(stages[index], lane_port=progress.lane_port)
+            stages[index] = replace(stages[index], lane_port=progress.lane_port, batchable=progress.batchable)
         if count > 1:
             following = (index + 1) % count
             grant = await placed[following].client.grant_lane(stages[following].stage_id, node.known.certificate_pem)
             tokens[following] = grant.token
-            await connect(placed, stages, (index - 1) % count, tokens)
-            await connect(placed, stages, index, tokens)
+            await connect(placed, stages, (index - 1) % count, tokens, deployment.max_batch)
+            await connect(placed, stages, index, tokens, deployment.max_batch)
     except AgentError as error:
         raise DeploymentFailed(node.name, error.cause, error.remedy) from error
     finally:
@@ -190,7 +197,7 @@ async def _load(
         prefill_chunk_tokens=order.prefill_chunk_tokens,
         peer_certificates=list(dict.fromkeys(peer.known.certificate_pem for peer in placed)),
         inbound_token=token if len(placed) > 1 else b"",
-        layer_delay_ms=order.layer_delay_ms,
+        options=agent_pb2.PipelineOptions(**asdict(order.options)),
     )
     live = LiveStage(node.name, "", stage.first, stage.last, 0)
     began = time.monotonic()
@@ -201,7 +208,7 @@ async def _load(
         elapsed = time.monotonic() - began
         rate = progress.done_bytes / elapsed if elapsed > 0.2 else None
         node.show_transfer(TransferView("loading", progress.done_bytes, progress.total_bytes, rate))
-        live = replace(live, lane_port=progress.lane_port)
+        live = replace(live, lane_port=progress.lane_port, batchable=progress.batchable)
     return live
 
 

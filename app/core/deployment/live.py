@@ -35,7 +35,7 @@ def find_live(nodes: Mapping[str, Node], fingerprint: str) -> Deployment:
         )
     epoch = max(whole)
     placed = sorted(by_epoch[epoch], key=lambda each: each[1].stage_index)
-    stages = tuple(LiveStage(name, s.stage_id, s.first, s.last, s.lane_port) for name, s in placed)
+    stages = tuple(LiveStage(name, s.stage_id, s.first, s.last, s.lane_port, s.batchable) for name, s in placed)
     placement = Placement(stages[-1].last + 1, tuple(StageRange(s.node, s.first, s.last) for s in stages))
     first = placed[0][1]
     return Deployment(epoch, first.model, placement, first.context_tokens, stages)

@@ -67,6 +67,7 @@ class Pipeline:
             max_tokens=max_tokens,
             stop_tokens=stop_tokens,
             reply_to=self._tail.id,
+            speculate=sampling.speculate,
         )
         header = lane_pb2.FrameHeader(kind=lane_pb2.OPEN, sequence=sequence.id, tensors=[tensor], open=opened)
         self._head.send(header, [payload])

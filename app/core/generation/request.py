@@ -22,6 +22,7 @@ class Sampling:
     logit_bias: Mapping[int, float] = field(default_factory=dict[int, float])
     logprobs: bool = False
     top_logprobs: int = 0
+    speculate: bool = True  # the text stays the same, it only comes sooner
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,26 @@ class StageTiming:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """The answer waits for memory. place: 1 is the next."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
 class PrefillProgress:
+    """How much of the prompt is computed. The first one says what kept caches already held."""
+
     done_tokens: int
     total_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class TokenEvent:
-    """One token. text is what became printable with it and may be empty."""
+    """One token. text is what became printable with it and may be empty.
+
+    timings: empty where the token came with the one before it, in the same lap. shared: answers in that lap's steps.
+    """
 
     token: int
     text: str
@@ -74,6 +87,7 @@ class TokenEvent:
     at_ms: float  # since the request was made
     logprob: float | None = None
     top_logprobs: tuple[tuple[int, float], ...] = ()
+    shared: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +129,8 @@ class GenerationResult:
     stages: tuple[StageReport, ...]
     events: tuple[GenerationEventNote, ...]
     logprobs: tuple[float, ...] = ()
+    reused_tokens: int = 0  # of the prompt, found in kept caches
+    laps: int = 0  # around the ring; fewer than tokens where proposals were right
 
 
-GenerationUpdate = PrefillProgress | TokenEvent | GenerationResult
+GenerationUpdate = Queued | PrefillProgress | TokenEvent | GenerationResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.core.deployment.deployment import Deployment
 from app.core.errors import ShardboardError
@@ -16,6 +16,7 @@ from app.core.generation.request import (
     GenerationResult,
     GenerationUpdate,
     PrefillProgress,
+    Queued,
     StageReport,
     StageTiming,
     TokenEvent,
@@ -43,6 +44,7 @@ class Answer:
     timings: list[tuple[StageTiming, ...]] = field(default_factory=list[tuple[StageTiming, ...]])
     events: list[GenerationEventNote] = field(default_factory=list[GenerationEventNote])
     finish_reason: str = ""
+    reused_tokens: int = 0
 
     def elapsed(self) -> float:
         return time.perf_counter() - self.began
@@ -84,6 +86,11 @@ async def answer(
             received = await sequence.queue.get()
             if isinstance(received, Broken):
                 await _note_break(state, pipeline, "The pipeline is gone.")
+            elif received.header.kind == lane_pb2.QUEUED:
+                yield Queued(received.header.count)
+            elif received.header.kind == lane_pb2.OPENED:
+                state.reused_tokens = received.header.count
+                yield PrefillProgress(state.reused_tokens, len(prompt))
             elif received.header.kind == lane_pb2.PROGRESS:
                 done = received.header.position + received.header.count
                 yield PrefillProgress(done, len(prompt))
@@ -117,7 +124,8 @@ def _take_token(state: Answer, frame: Frame, detokenizer: Detokenizer, matcher: 
         for t in frame.header.timings
     )
     state.token_times.append(now)
-    state.timings.append(timings)
+    if timings:
+        state.timings.append(timings)
     state.finish_reason = token.finish_reason
     text = ""
     logprob = token.logprob.logprob if token.HasField("logprob") else None
@@ -128,13 +136,11 @@ def _take_token(state: Answer, frame: Frame, detokenizer: Detokenizer, matcher: 
         detokenizer.add_token(token.token)
         text = matcher.feed(detokenizer.last_segment)
     top = tuple((each.token, each.logprob) for each in token.top_logprobs)
-    return TokenEvent(token.token, text, timings, now * 1000, logprob, top)
+    return TokenEvent(token.token, text, timings, now * 1000, logprob, top, max(1, frame.header.count))
 
 
 def _with_text(update: TokenEvent, more: str) -> TokenEvent:
-    return TokenEvent(
-        update.token, update.text + more, update.timings, update.at_ms, update.logprob, update.top_logprobs
-    )
+    return replace(update, text=update.text + more)
 
 
 async def _note_break(state: Answer, pipeline: Pipeline, otherwise: str) -> None:
@@ -162,11 +168,13 @@ def _result(state: Answer, deployment: Deployment, inventory: Inventory) -> Gene
         completion_tokens=len(state.token_ids),
         finish_reason=state.finish_reason,
         ttft_ms=ttft * 1000 if ttft is not None else None,
-        prefill_tokens_per_s=state.prompt_tokens / ttft if ttft else None,
+        prefill_tokens_per_s=(state.prompt_tokens - state.reused_tokens) / ttft if ttft else None,
         decode_tokens_per_s=(len(times) - 1) / decode_s if decode_s > 0 else None,
         stages=stage_reports(deployment, inventory, state.timings),
         events=tuple(state.events),
         logprobs=tuple(state.logprobs),
+        reused_tokens=state.reused_tokens,
+        laps=len(state.timings),
     )
 
 

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shardd.stage.scheduler import PATIENCE, Waiting, choose, chunk_ready
+from shardd.stage.scheduler import PATIENCE, Waiting, choose
 from shardd.stage.timings import Recent, percentile, spread
 
 
 def chunk(sequence: int) -> Waiting:
-    return Waiting(sequence, chunk=True)
+    return Waiting((sequence,), chunk=True)
 
 
 def step(sequence: int) -> Waiting:
-    return Waiting(sequence, chunk=False)
+    return Waiting((sequence,), chunk=False)
 
 
 @pytest.mark.parametrize(
@@ -46,17 +46,9 @@ def test_every_sequence_keeps_its_order(items: list[tuple[int, bool]]) -> None:
         taken = labelled.pop(at)
         quick = 0 if taken[1].chunk else quick + 1
         done.append(taken)
-    for sequence in {item.sequence for item in queue}:
-        order = [number for number, item in done if item.sequence == sequence]
+    for sequence in {item.sequences for item in queue}:
+        order = [number for number, item in done if item.sequences == sequence]
         assert order == sorted(order)
-
-
-@pytest.mark.parametrize(
-    ("done", "total", "in_flight", "stages", "ready"),
-    [(0, 10, 0, 3, True), (10, 10, 0, 3, False), (5, 10, 3, 3, True), (5, 10, 4, 3, False), (0, 0, 0, 1, False)],
-)
-def test_chunks_in_flight(done: int, total: int, in_flight: int, stages: int, ready: bool) -> None:
-    assert chunk_ready(done, total, in_flight, stages) is ready
 
 
 def test_percentiles() -> None:

@@ -1,0 +1,157 @@
+"""The sequences that live on a stage, their caches alone or merged in batches, and the caches kept after them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from shardd.model.caches import StageCache
+from shardd.model.stage import Stage
+from shardd.rpc import lane_pb2
+from shardd.stage.frames import FrameError
+from shardd.stage.work import Row
+
+
+@dataclass(slots=True)
+class Batch:
+    """A merged cache; members are its rows, in order."""
+
+    members: tuple[int, ...]
+    cache: StageCache
+
+
+@dataclass(slots=True)
+class Resident:
+    """One sequence on this stage. Its cache is its own, or a row of a batch.
+
+    position: tokens that the cache holds. snapshot_at: keep a copy as `opened.snapshot` when it holds so many.
+    """
+
+    id: int
+    opened: lane_pb2.Open
+    source: str
+    cache: StageCache | None
+    position: int = 0
+    snapshot_at: int = 0
+    batch: Batch | None = field(default=None, repr=False)
+
+
+class Residents:
+    """All caches of a stage. Used by the compute thread; bytes() may be called from any."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._residents: dict[int, Resident] = {}
+        self._kept: dict[int, tuple[StageCache, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._residents)
+
+    def __contains__(self, sequence_id: int) -> bool:
+        return sequence_id in self._residents
+
+    def get(self, sequence_id: int) -> Resident | None:
+        return self._residents.get(sequence_id)
+
+    def all(self) -> list[Resident]:
+        return list(self._residents.values())
+
+    def open(self, sequence_id: int, opened: lane_pb2.Open, source: str, prompt_tokens: int) -> Resident:
+        """Begins a sequence, with a kept cache where the head says so. Raises FrameError where that is not here."""
+        if opened.kept:
+            found = self._kept.get(opened.kept)
+            if found is None or found[1] < opened.kept_tokens:
+                raise FrameError("a sequence that begins with a kept cache which is not here")
+            cache, tokens = found
+            if opened.take_kept:
+                del self._kept[opened.kept]
+            else:
+                cache = self._stage.fork_cache(cache)
+            if tokens > opened.kept_tokens and not cache.trim(tokens - opened.kept_tokens):
+                raise FrameError("a sequence that begins with a kept cache which cannot be trimmed")
+        else:
+            cache = self._stage.make_cache()
+        snapshot_at = prompt_tokens - 1 if opened.snapshot else 0
+        resident = Resident(sequence_id, opened, source, cache, opened.kept_tokens, snapshot_at)
+        self._residents[sequence_id] = resident
+        return resident
+
+    def cache_for(self, rows: Sequence[Row]) -> StageCache:
+        """The cache with which these rows are computed: the sequence's own, or a batch's. Raises FrameError."""
+        if len(rows) == 1:
+            return self._own_cache(rows[0])
+        ids = tuple(row.sequence for row in rows)
+        batch = self._residents[ids[0]].batch
+        if batch is None or batch.members != ids:
+            # Merged anew from the single caches: rotating caches cannot be put together in another way.
+            batch = Batch(ids, self._stage.merge_caches([self._own_cache(row) for row in rows]))
+            for number in ids:
+                self._residents[number].batch, self._residents[number].cache = batch, None
+        for row in rows:
+            self._check(row)
+        return batch.cache
+
+    def moved(self, rows: Iterable[Row], tokens: int) -> None:
+        """These sequences have so many tokens more."""
+        for row in rows:
+            resident = self._residents[row.sequence]
+            resident.position += tokens
+            if resident.snapshot_at and resident.position == resident.snapshot_at and resident.cache is not None:
+                self._kept[resident.opened.snapshot] = self._stage.fork_cache(resident.cache), resident.position
+
+    def close(self, sequence_id: int, keep_tokens: int = 0) -> Resident | None:
+        """Ends a sequence; keeps the cache of its first tokens where that is asked and possible."""
+        resident = self._residents.get(sequence_id)
+        if resident is None:
+            return None
+        if 0 < keep_tokens <= resident.position:
+            cache = self._own_cache(Row(sequence_id, resident.position))
+            if resident.position == keep_tokens or cache.trim(resident.position - keep_tokens):
+                self._kept[sequence_id] = cache, keep_tokens
+        return self._residents.pop(sequence_id)
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Frees kept caches."""
+        for number in numbers:
+            self._kept.pop(number, None)
+
+    def drop_all(self) -> None:
+        """Frees every kept cache."""
+        self._kept.clear()
+
+    def trimmable(self, sequence_id: int, more: int) -> bool:
+        """Whether a sequence's cache can be trimmed after so many more tokens."""
+        resident = self._residents.get(sequence_id)
+        cache = resident.cache if resident else None
+        return cache is not None and cache.trimmable_after(more)
+
+    def bytes(self) -> int:
+        caches: dict[int, StageCache] = {}
+        for resident in list(self._residents.values()):
+            batch = resident.batch
+            cache = batch.cache if batch else resident.cache
+            if cache is not None:
+                caches[id(cache)] = cache
+        kept = [cache for cache, _ in list(self._kept.values())]
+        return sum(self._stage.cache_bytes(cache) for cache in (*caches.values(), *kept))
+
+    def _own_cache(self, row: Row) -> StageCache:
+        """The sequence's cache, taken out of its batch and trimmed where proposed tokens were wrong."""
+        resident = self._residents[row.sequence]
+        if resident.batch is not None:
+            place = resident.batch.members.index(resident.id)
+            resident.cache = self._stage.extract_cache(resident.batch.cache, place)
+            resident.batch = None
+        cache = resident.cache
+        assert cache is not None
+        if row.position < resident.position:
+            if not cache.trim(resident.position - row.position):
+                raise FrameError("a step back in a sequence whose cache cannot be trimmed")
+            resident.position = row.position
+        self._check(row)
+        return cache
+
+    def _check(self, row: Row) -> None:
+        position = self._residents[row.sequence].position
+        if row.position != position:
+            raise FrameError(f"token {row.position} of a sequence that is at {position}")

@@ -1,0 +1,165 @@
+"""What the head decides, as tables: groups, pace and size of chunks, kept caches, proposals."""
+
+from __future__ import annotations
+
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shardd.stage.grouping import Ready, Traffic, group_size, lanes_wanted, next_group
+from shardd.stage.pacing import KEPT_SPEED, LARGEST_CHUNK, SMALLEST_CHUNK, ChunkSizer, Pacer
+from shardd.stage.prefixes import PrefixIndex, shared_length
+from shardd.stage.speculation import Advisor, Lookup, best_count, expected_tokens
+
+
+def ready(*pairs: tuple[int, int]) -> list[Ready]:
+    return [Ready(sequence, group) for sequence, group in pairs]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "traffic", "leaves"),
+    [
+        ([], Traffic(0, 0, 3, 8), ()),
+        (ready((1, 0)), Traffic(1, 0, 3, 8), (1,)),
+        (ready((1, 0), (2, 0)), Traffic(2, 0, 3, 8), (1,)),  # fewer than lanes: each alone
+        (ready((1, 5), (2, 5)), Traffic(6, 2, 3, 8), (1, 2)),  # a group stays together
+        (ready((1, 5), (2, 6)), Traffic(2, 0, 3, 1), (1,)),
+        (ready((1, 0)), Traffic(4, 3, 3, 8), ()),  # enough on their way: wait for one to come home
+        (ready((1, 0), (2, 7)), Traffic(4, 2, 3, 8), (1, 2)),  # then travel with it
+        (ready((1, 5), (2, 5), (3, 5)), Traffic(3, 0, 3, 8), (1,)),  # a group that became too large
+        (ready((1, 0), (2, 0), (3, 0), (4, 0)), Traffic(4, 0, 3, 1), (1,)),  # no sharing wanted
+        ([Ready(1, 4), Ready(2, 0, alone=True)], Traffic(9, 9, 3, 8), (2,)),  # a prompt's last token goes at once
+        ([Ready(1, 0, limit=10), Ready(2, 0, limit=900)], Traffic(6, 0, 3, 8, 100), (1,)),  # padding has no room
+        ([Ready(1, 0, limit=10), Ready(2, 0, limit=90)], Traffic(6, 0, 3, 8, 100), (1, 2)),
+    ],
+)
+def test_groups(waiting: list[Ready], traffic: Traffic, leaves: tuple[int, ...]) -> None:
+    assert next_group(waiting, traffic) == leaves
+
+
+@given(st.integers(1, 40), st.integers(1, 8), st.integers(1, 16))
+def test_groups_fill_all_lanes_and_nobody_waits_for_ever(count: int, lanes: int, max_batch: int) -> None:
+    """Everybody ready, groups leave until they wait; each group that comes home lets others leave."""
+    home, away, labels, seen = list(range(1, count + 1)), [], dict.fromkeys(range(1, count + 1), 0), set()
+    for turn in range(6 * count):
+        while group := next_group(ready(*((s, labels[s]) for s in home)), Traffic(count, len(away), lanes, max_batch)):
+            assert len(group) <= max_batch
+            label = turn * 1000 + len(away) + 1
+            for each in group:
+                home.remove(each)
+                labels[each] = label
+            seen.update(group)
+            away.append(group)
+        assert away
+        home.extend(away.pop(0))
+    assert seen == set(range(1, count + 1))
+    if max_batch * lanes >= count:
+        assert len(away) + 1 <= max(lanes, 1) + 1
+
+
+def test_group_size() -> None:
+    assert [group_size(Traffic(active, 0, 3, 8)) for active in (1, 3, 4, 12, 100)] == [1, 1, 2, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("stages", "lap", "slowest", "lanes"),
+    [(3, 0, 0, 3), (3, 30, 10, 3), (5, 5 * 43, 40, 6), (3, 100, 10, 10), (2, 1000, 1, 8)],
+)
+def test_lanes(stages: int, lap: float, slowest: float, lanes: int) -> None:
+    assert lanes_wanted(stages, lap, slowest) == lanes
+
+
+def test_chunks_leave_running_answers_their_speed() -> None:
+    """A lap of 10 ms; each chunk makes one lap 80 ms longer."""
+    pacer = Pacer()
+    assert pacer.may_go(answers_running=False, chunks_in_flight=3)
+    assert not pacer.may_go(answers_running=True, chunks_in_flight=0), "nothing is known of a lap yet"
+    laps, spent, chunks = 0, 0.0, 0
+    pacer.lap(0.010, disturbed=False, groups=1)
+    while laps < 500:
+        if pacer.may_go(answers_running=True, chunks_in_flight=0):
+            chunks += 1
+            pacer.chunk_passed()
+            lap = 0.090
+        else:
+            lap = 0.010
+        pacer.lap(lap, disturbed=lap > 0.01, groups=1)
+        laps, spent = laps + 1, spent + lap
+    assert chunks > 10
+    assert KEPT_SPEED - 0.03 < laps * 0.010 / spent < KEPT_SPEED + 0.1
+
+
+@pytest.mark.parametrize(
+    ("stages", "samples", "left", "low", "high"),
+    [
+        (3, [], 5000, 512, 512),
+        (3, [(256, 0.030), (512, 0.055)], 8000, SMALLEST_CHUNK, 700),  # cheap to begin a chunk: small ones
+        (3, [(256, 0.300), (512, 0.310)], 8000, 1000, LARGEST_CHUNK),  # dear: large ones
+        (1, [(256, 0.030), (512, 0.055)], 8000, LARGEST_CHUNK, LARGEST_CHUNK),  # nobody waits for them
+        (3, [(256, 0.030)], 200, 200, 200),
+    ],
+)
+def test_chunk_size(stages: int, samples: list[tuple[int, float]], left: int, low: int, high: int) -> None:
+    sizer = ChunkSizer(stages)
+    for tokens, seconds in samples:
+        sizer.measured(tokens, seconds)
+    assert low <= sizer.choose(left) <= high
+    assert ChunkSizer(stages, fixed=100).choose(left) == 100
+
+
+@given(st.lists(st.integers(0, 3)), st.lists(st.integers(0, 3)))
+def test_shared_length(one: list[int], other: list[int]) -> None:
+    expected = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    assert shared_length(array("q", one), array("q", other)) == expected
+
+
+def test_kept_caches() -> None:
+    index = PrefixIndex()
+    system = list(range(100))
+    assert index.add(1, [*system, *range(500, 600)]) == []
+    found = index.find([*system, 7, 8], trimmable=True)
+    assert found and (found.number, found.tokens, found.take) == (1, 100, False)
+    assert index.find([*system, 7, 8], trimmable=False) is None
+    found = index.find([*system, *range(500, 600), 9], trimmable=False)
+    assert found and (found.tokens, found.take) == (200, True)
+    same = index.find([*system, *range(500, 600)], trimmable=True)
+    assert same and same.tokens == 199, "the last token is always computed"
+    assert index.find(list(range(10)), trimmable=True) is None, "too little to be worth it"
+    assert index.add(2, [*system, *range(500, 700)]) == [1]
+    index.add(3, list(range(1000, 1400)))
+    index.find(list(range(1000, 1400)), trimmable=True)
+    assert index.to_evict(1) == [1] and index.to_evict(250) == [1, 2] and index.tokens == 200 + 300 + 400
+
+
+def test_lookup_finds_what_followed_before() -> None:
+    assert Lookup([1, 2, 3, 4, 5, 9, 1, 2, 3]).propose(3) == (4, 5, 9)
+    assert Lookup([1, 2, 1, 2, 1, 2]).propose(5) == (1, 2, 1, 2, 1)
+    assert Lookup([1, 2, 3]).propose(4) == ()
+    assert Lookup([7, 7]).propose(2) == ()
+    lookup = Lookup([5, 6, 7, 8])
+    lookup.extend([5, 6])
+    assert lookup.propose(1) == (7,)
+    # 256 times a byte pattern can be found between two numbers: it must not be.
+    assert Lookup([0x01010101, 0x01010101 << 0, 5, 0x00010101, 0x01]).propose(2) == ()
+
+
+@given(st.lists(st.integers(0, 4), max_size=60), st.integers(1, 8))
+def test_lookup_proposes_a_real_continuation(tokens: list[int], most: int) -> None:
+    proposed = Lookup(tokens).propose(most)
+    if proposed:
+        pattern = tuple(tokens[-2:])
+        places = [n for n in range(len(tokens) - 2) if tuple(tokens[n : n + 2]) == pattern]
+        assert any(proposed[0] == tokens[n + 2] for n in places) and len(proposed) == most
+
+
+def test_proposals_follow_what_they_bring() -> None:
+    assert expected_tokens(0.0, 4) == 1 and expected_tokens(1.0, 4) == 5
+    assert best_count(0.9, {1: 0.030, 5: 0.031})[0] >= 8  # long hops: propose much
+    assert best_count(0.5, {1: 0.010, 5: 0.030})[1] < 1.03  # dear to verify: not at all
+    advisor = Advisor({})
+    for _ in range(30):
+        most = advisor.most()
+        advisor.learn(most, 0, 0.010 + 0.002 * most)
+    assert advisor.resting > 0, "proposals that are always wrong stop"
