@@ -13,6 +13,7 @@ import mlx.nn as nn  # pyright: ignore[reportMissingTypeStubs]  # mlx ships none
 
 from shardd.model.checkpoint import text_config
 from shardd.model.errors import CheckpointError, ModelError, UnsupportedModel
+from shardd.model.ghosts import Forms, Ghosts
 from shardd.model.headers import FETCH_AGAIN
 from shardd.model.leaves import evaluate
 from shardd.model.light import contained_imports
@@ -51,6 +52,27 @@ def build_model(config: Mapping[str, Any], weights: Mapping[str, mx.array]) -> A
     state: Any = mx.random.state
     evaluate(state[0])  # each layer's initial values split the key: do not leave that chain behind
     return model
+
+
+def build_over_ghosts(
+    config: Mapping[str, Any], forms: Forms, real: Mapping[str, mx.array] | None = None
+) -> tuple[Any, dict[str, mx.array], Ghosts]:
+    """The model over `real` tensors and ghosts of all others; the raw tensors it was given; the ghosts.
+
+    Raises:
+        UnsupportedModel, CheckpointError: as build_model.
+    """
+    ghosts = Ghosts()
+    raw = {**ghosts.of(forms), **(real or {})}
+    try:
+        return build_model(config, raw), raw, ghosts
+    except UnsupportedModel as error:
+        if not isinstance(error.__cause__, ValueError):
+            raise
+    # Some model files look at the values of small tensors: once more with ghosts that are numbers.
+    ghosts = Ghosts(tame=True)
+    raw = {**ghosts.of(forms), **(real or {})}
+    return build_model(config, raw), raw, ghosts
 
 
 def parameters_of(model: Any) -> dict[str, mx.array]:

@@ -24,10 +24,13 @@ Forms = Mapping[str, tuple[str, tuple[int, ...]]]
 class Ghosts:
     """Makes ghosts. All of one dtype share one evaluated `seed`, so a graph shows what is a ghost.
 
+    tame: vectors are ones, for model files that look at some values before they take them.
+
     Like every unevaluated array, a ghost can be evaluated only in the thread that made it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, tame: bool = False) -> None:
+        self._tame = tame
         self._seeds: dict[mx.Dtype, mx.array] = {}
 
     @property
@@ -37,11 +40,18 @@ class Ghosts:
     def make(self, dtype: mx.Dtype, shape: tuple[int, ...]) -> mx.array:
         if dtype not in self._seeds:
             self._seeds[dtype] = _poison(dtype)
-        return mx.broadcast_to(self._seeds[dtype], shape)
+        seed = self._seeds[dtype]
+        # Broadcast to its own shape the seed would be itself, and one ghost like another.
+        return mx.broadcast_to(seed, shape) if shape else mx.stop_gradient(seed)
 
     def of(self, forms: Forms) -> dict[str, mx.array]:
         """A ghost for each tensor of `forms`."""
-        return {name: self.make(getattr(mx, DTYPES[dtype]), shape) for name, (dtype, shape) in forms.items()}
+        return {name: self._of(getattr(mx, DTYPES[dtype]), shape) for name, (dtype, shape) in forms.items()}
+
+    def _of(self, dtype: mx.Dtype, shape: tuple[int, ...]) -> mx.array:
+        if self._tame and len(shape) == 1 and mx.issubdtype(dtype, mx.inexact):
+            return mx.broadcast_to(mx.ones((), dtype), shape)
+        return self.make(dtype, shape)
 
 
 def _poison(dtype: mx.Dtype) -> mx.array:

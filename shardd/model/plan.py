@@ -11,7 +11,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from shardd.model.build import build_model
+from shardd.model.build import build_over_ghosts
 from shardd.model.caches import CacheCost, cache_costs
 from shardd.model.flow import Flow, find_flow
 from shardd.model.ghosts import Forms, Ghosts
@@ -59,9 +59,7 @@ def make_plan(config: Mapping[str, Any], forms: Forms) -> Plan:
         UnsupportedModel: mlx-lm has no such model, or it cannot be split at all.
         CheckpointError: the tensors are not those that the configuration asks for.
     """
-    ghosts = Ghosts()
-    raw = ghosts.of(forms)
-    model = build_model(config, raw)
+    model, raw, ghosts = build_over_ghosts(config, forms)
     traced = trace(model)
     flow = find_flow(traced)
     origins = _origins(traced, raw, ghosts)

@@ -8,10 +8,10 @@ from typing import Any
 import mlx.core as mx
 
 from shardd.model.blueprint import read_blueprint
-from shardd.model.build import build_model, in_words, parameters_of
+from shardd.model.build import build_over_ghosts, in_words, parameters_of
 from shardd.model.caches import CacheLayout, StageCache
 from shardd.model.errors import CheckpointError, ModelError, UnsupportedModel
-from shardd.model.ghosts import Forms, Ghosts
+from shardd.model.ghosts import Forms
 from shardd.model.headers import TensorInfo, read_header
 from shardd.model.holes import Slice
 from shardd.model.leaves import Form, evaluate, flatten
@@ -181,9 +181,8 @@ def load_stage(
             f"Layers {first} to {last} lack {len(lacking)} of their tensors, such as {lacking[0]}.",
             "Send the model to this node again.",
         )
-    model = build_model(
-        model_facts.config, Ghosts().of(model_facts.forms) | _open({name: files[name] for name in needed})
-    )
+    own = _open({name: files[name] for name in needed})
+    model, _, _ = build_over_ghosts(model_facts.config, model_facts.forms, own)
     try:
         weights_bytes = _evaluate(model, plan, first, last, progress)
     except RuntimeError as error:

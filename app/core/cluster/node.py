@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from app.core.cluster.address import Address, parse_address
 from app.core.cluster.client import AgentClient, AgentError
@@ -67,15 +68,21 @@ def explain_loss(outcome: ProbeOutcome, same_certificate: bool, name: str, addre
             return NodeState.LOST, f"Another program than shardd answers at {address}. Check the port of {name}."
 
 
-def version_problem(description: agent_pb2.Description) -> str | None:
-    """Why an agent of these versions cannot work with this controller, or None."""
-    theirs = description.versions.protocol
-    if theirs == PROTOCOL_VERSION:
-        return None
-    return (
-        f"{description.name} runs shardd {description.versions.shardd} with protocol {theirs or 'unknown'}, this app "
-        f"needs protocol {PROTOCOL_VERSION}. Install the same version on both."
-    )
+def version_problem(description: agent_pb2.Description, mlx_lm: str | None = None) -> str | None:
+    """Why an agent of these versions cannot work with this controller, or None. mlx_lm: this controller's version."""
+    theirs = description.versions
+    if theirs.protocol != PROTOCOL_VERSION:
+        return (
+            f"{description.name} runs shardd {theirs.shardd} with protocol {theirs.protocol or 'unknown'}, this app "
+            f"needs protocol {PROTOCOL_VERSION}. Install the same version on both."
+        )
+    ours = mlx_lm or version("mlx-lm")
+    if theirs.mlx_lm != ours:  # what a layer computes must be the same wherever it is placed
+        return (
+            f"{description.name} runs mlx-lm {theirs.mlx_lm or 'unknown'}, this app mlx-lm {ours}. "
+            "Install the same version on both."
+        )
+    return None
 
 
 class Node:

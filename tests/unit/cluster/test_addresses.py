@@ -5,13 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.core.cluster.address import Address, parse_address
-from app.core.cluster.node import explain_loss, version_problem
-from app.core.cluster.registry import free_name
+from app.core.cluster.node import explain_loss
 from app.core.errors import UsageError
 from app.core.snapshot import NodeState
 from shardd.identity.probe import ProbeOutcome
-from shardd.rpc import agent_pb2
-from shardd.rpc.options import PROTOCOL_VERSION
 
 
 @pytest.mark.parametrize(
@@ -52,15 +49,3 @@ def test_what_is_no_address(text: str) -> None:
 def test_a_lost_node_is_explained(outcome: ProbeOutcome, same: bool, state: NodeState, words: str) -> None:
     found, text = explain_loss(outcome, same, "mini-1", "10.0.0.7:8101")
     assert found is state and words in text
-
-
-def test_versions() -> None:
-    good = agent_pb2.Description(name="a", versions=agent_pb2.Versions(protocol=PROTOCOL_VERSION))
-    old = agent_pb2.Description(name="a", versions=agent_pb2.Versions(protocol="0", shardd="0.0.1"))
-    assert version_problem(good) is None
-    assert "0.0.1" in (version_problem(old) or "")
-
-
-def test_free_names() -> None:
-    assert free_name("mini", []) == "mini"
-    assert free_name("mini", ["mini", "mini-2"]) == "mini-3"
