@@ -13,8 +13,7 @@ from statistics import median
 from typing import Any
 
 from app.cli.cluster import opened
-from app.cli.commands import print_json
-from app.cli.output import spread_json, stage_json
+from app.cli.output import print_json, spread_json, stage_json
 from app.core.controller import Controller
 from app.core.errors import ShardboardError
 from app.core.generation.request import GenerationRequest, GenerationResult, TokenEvent

@@ -1,29 +1,24 @@
-"""The commands that ask and answer: generate, chat, demo, plan, nodes, status, deploy, undeploy, models."""
+"""The commands that ask and answer: generate, chat, demo, plan, nodes, status, deploy, undeploy."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
-from pathlib import Path
-from typing import Any
 
 from app.cli import output
 from app.cli.cluster import attach, connected, context_tokens, opened, wanted_placement
+from app.cli.output import print_json
 from app.core.controller import Controller
 from app.core.errors import ShardboardError, UsageError
 from app.core.generation.request import GenerationRequest, GenerationResult, Message, Sampling, TokenEvent
-from app.core.library.models import find_models, resolve_model
+from app.core.library.library import Library
+from app.core.library.weigh import weigh
+from app.core.paths import controller_paths
 from app.core.placement.plan import plan
 from app.core.placement.solver import NodeCapacity, WhyNot, balance
 from app.core.snapshot import NodeState
-from shardd.host import MemoryReader, describe_host, format_bytes, parse_size
-from shardd.model.survey import survey
-
-
-def print_json(document: dict[str, Any]) -> None:
-    print(json.dumps(document, ensure_ascii=False), flush=True)
+from shardd.host import MemoryReader, describe_host, parse_size
 
 
 def sampling_of(options: argparse.Namespace) -> Sampling:
@@ -129,8 +124,9 @@ async def _read_line() -> str:
 
 
 async def show_plan(options: argparse.Namespace) -> int:
-    directory = await asyncio.to_thread(resolve_model, options.model)
-    inventory = await asyncio.to_thread(survey, directory)
+    library = Library(controller_paths(), lambda: None)
+    weighed = await asyncio.to_thread(weigh, options.model, library, options.bits, options.config)
+    inventory = weighed.inventory
     context = options.context or min(4096, inventory.context_length or 4096)
     if options.node:
         capacities = [_capacity(text) for text in options.node]
@@ -142,7 +138,7 @@ async def show_plan(options: argparse.Namespace) -> int:
             capacities = [NodeCapacity(n.name, n.memory.shard_available) for n in nodes if n.memory]
         if not capacities:
             capacities = [NodeCapacity(describe_host().name, MemoryReader().read().available)]
-    report = plan(directory.name, inventory, capacities, context)
+    report = plan(weighed.name, inventory, capacities, context)
     print_json(report.to_json()) if options.json else print(report.to_text())
     return 0 if report.fits else 1
 
@@ -222,47 +218,4 @@ async def undeploy(options: argparse.Namespace) -> int:
     async with connected(known_nodes=True) as controller:
         await attach(controller, argparse.Namespace(place=None, model=None))
         await controller.undeploy()
-    return 0
-
-
-async def models(options: argparse.Namespace) -> int:
-    if options.action == "show":
-        return await asyncio.to_thread(_show_model, options.name, options.json)
-    found = find_models()
-    if options.json:
-        rows = [{"name": m.name, "directory": str(m.directory), "bytes": m.bytes, "source": m.source} for m in found]
-        print_json({"models": rows})
-    else:
-        for model in found:
-            print(f"{model.name:<40}  {format_bytes(model.bytes):>9}  {model.source}")
-    return 0
-
-
-def _show_model(name: str, as_json: bool) -> int:
-    directory: Path = resolve_model(name)
-    inventory = survey(directory)
-    facts: dict[str, Any] = {
-        "name": directory.name,
-        "model_type": inventory.model_type,
-        "layers": inventory.layer_count,
-        "bytes": inventory.total_bytes,
-        "context_length": inventory.context_length,
-        "quantization": inventory.quantization,
-        "dtype": inventory.dtype,
-        "tied": inventory.tied,
-        "kv_bytes_per_token": sum(inventory.kv_bytes_per_token),
-        "units": [{"name": unit.name, "bytes": unit.nbytes} for unit in inventory.units],
-        "forbidden_cuts": {str(cut): why for cut, why in inventory.forbidden_cuts.items()},
-    }
-    if as_json:
-        print_json(facts)
-        return 0
-    print(
-        f"{directory.name}: {inventory.model_type}, {inventory.layer_count} layers, "
-        f"{format_bytes(inventory.total_bytes)}, "
-        f"{inventory.quantization or inventory.dtype}, context {inventory.context_length or 'unknown'}, "
-        f"{format_bytes(sum(inventory.kv_bytes_per_token))} of cache per token"
-    )
-    for unit in inventory.units:
-        print(f"  {unit.name:<12} {format_bytes(unit.nbytes):>9}")
     return 0

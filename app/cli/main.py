@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 import shardd
@@ -37,9 +38,10 @@ def _awaited(name: str) -> Callable[[argparse.Namespace], int]:
     """A command of app.cli.commands or app.cli.bench, imported only when it is used."""
 
     def run(options: argparse.Namespace) -> int:
-        from app.cli import bench, commands
+        from app.cli import bench, commands, models
 
-        command: Command = getattr(bench if name == "bench" else commands, name)
+        rooms = {"bench": bench, "models": models}
+        command: Command = getattr(rooms.get(name, commands), name)
         return asyncio.run(_until_signalled(command(options)))
 
     return run
@@ -115,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("model", metavar="MODEL")
     plan.add_argument("--node", action="append", default=[], metavar="NAME=MEMORY")
     plan.add_argument("--context", type=_positive, metavar="N")
+    _add_table(plan)
 
     command("nodes", "the machines that are known", _awaited("show_nodes"))
     status = command("status", "what is deployed", _awaited("show_status"))
@@ -127,10 +130,21 @@ def _parser() -> argparse.ArgumentParser:
     deploy.add_argument("--context", type=_positive, metavar="N")
     command("undeploy", "unload the model everywhere", _awaited("undeploy"))
 
-    models = command("models", "models on this machine's disk", _awaited("models"))
-    models.add_argument("action", nargs="?", choices=["list", "show"], default="list")
-    models.add_argument("name", nargs="?", default="shardboard-tiny")
+    models = command("models", "models on this machine's disk and on the hub", _awaited("models"))
+    actions = ["list", "show", "search", "pull", "add", "remove", "token", "convert"]
+    models.add_argument("action", nargs="?", choices=actions, default="list")
+    models.add_argument("words", nargs="*", metavar="NAME", help="a name, owner/name, a folder, or words to search")
+    models.add_argument("--context", type=_positive, metavar="N", help="show: what it needs for so many tokens")
+    models.add_argument("--revision", metavar="REVISION", help="pull: not the newest")
+    models.add_argument("--set", action="store_true", help="token: read it from the terminal")
+    models.add_argument("--forget", action="store_true", help="token: delete it")
+    _add_table(models)
     return parser
+
+
+def _add_table(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bits", type=_positive, metavar="N", help="which variant of a table of tensors")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the config.json that goes with a table")
 
 
 def _add_cluster(parser: argparse.ArgumentParser, local: int | None = None) -> None:

@@ -1,7 +1,8 @@
-"""What the commands print: the JSON forms of DESIGN.md section 7, and their sentences. Pure."""
+"""What the commands print: the JSON forms of DESIGN.md section 7, and their sentences. Pure but for print_json."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +13,18 @@ from shardd.host import format_bytes
 Pair = tuple[float, float]
 
 
+def print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document, ensure_ascii=False), flush=True)
+
+
 def generation_json(result: GenerationResult) -> dict[str, Any]:
     document: dict[str, Any] = {
         "text": result.text,
         "token_ids": list(result.token_ids),
         "prompt_tokens": result.prompt_tokens,
         "completion_tokens": result.completion_tokens,
+        "reused_tokens": result.reused_tokens,
+        "laps": result.laps,
         "finish_reason": result.finish_reason,
         "ttft_ms": result.ttft_ms,
         "prefill_tokens_per_s": result.prefill_tokens_per_s,

@@ -28,7 +28,7 @@ from app.core.generation.request import GenerationRequest, GenerationUpdate
 from app.core.generation.session import answer, prompt_ids
 from app.core.generation.tokenizer import ModelTokenizer, load_tokenizer
 from app.core.library.digests import DigestCache
-from app.core.library.models import find_models, resolve_model
+from app.core.library.library import Library
 from app.core.paths import ControllerPaths
 from app.core.placement.placement import Placement, Problem
 from app.core.snapshot import (
@@ -80,6 +80,7 @@ class Controller:
         self.identity = load_or_create_identity(paths.identity, "controller")
         self._registry = NodeRegistry(paths)
         self._digests = DigestCache(paths.digests)
+        self.library = Library(paths, self._changed)
         self._agents = LocalAgents(local_agents, self.identity, folder=agents_folder) if local_agents else None
         self._known_nodes = known_nodes
         self._options = options or PipelineOptions()
@@ -154,7 +155,7 @@ class Controller:
         if self._known_nodes:
             for known in self._registry.all():
                 self._adopt(known)
-        self._models = tuple(model.name for model in await asyncio.to_thread(find_models))
+        self._models = tuple(model.name for model in await asyncio.to_thread(self.library.models))
         if self._discovery:
             await self._discovery.start()
         self._changed()
@@ -211,7 +212,7 @@ class Controller:
 
     async def choose_model(self, name_or_directory: str) -> None:
         """Reads what the model holds; the snapshot's model changes. Raises SentenceError."""
-        directory = await asyncio.to_thread(resolve_model, name_or_directory)
+        directory = await asyncio.to_thread(self.library.resolve, name_or_directory)
         inventory = await asyncio.to_thread(survey, directory)
         self._model = ModelView(directory.name, str(directory), inventory)
         self._tokenizer = asyncio.create_task(asyncio.to_thread(load_tokenizer, directory))

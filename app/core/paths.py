@@ -40,6 +40,22 @@ class ControllerPaths:
         return self.data / "settings.ini"
 
     @property
+    def models(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def model_folders(self) -> Path:
+        return self.data / "model-folders.json"
+
+    @property
+    def downloads(self) -> Path:
+        return self.data / "downloads.json"
+
+    @property
+    def headers(self) -> Path:
+        return self.data / "headers"
+
+    @property
     def digests(self) -> Path:
         return self.data / "digests"
 

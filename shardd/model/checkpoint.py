@@ -41,17 +41,22 @@ def read_checkpoint(directory: Path) -> Checkpoint:
             f"{directory} is not a model: it has no config.json.", "Choose the folder that holds config.json."
         )
     config = read_json(directory / "config.json", CONFIG_LIMIT)
-    if config.get("model_file") is not None:
-        raise UnsupportedModel(
-            f"{directory.name} brings its own program code ({config['model_file']!r}), which Shardboard never runs.",
-            "Choose a version of the model without it.",
-        )
-    if not isinstance(config.get("model_type"), str):
-        raise CheckpointError(f"The config.json in {directory} names no model type.", FETCH_AGAIN)
+    check_config(config, directory.name)
     quantization = directory / "hf_quant_config.json"
     if quantization.is_file() and "quantization_config" not in {**config, **text_config(config)}:
         config["quantization_config"] = read_json(quantization, CONFIG_LIMIT)
     return Checkpoint(directory, config, _read_tensors(directory))
+
+
+def check_config(config: Mapping[str, Any], name: str) -> None:
+    """Refuse a configuration that would have code run, or says nothing. Raises as read_checkpoint."""
+    if config.get("model_file") is not None:
+        raise UnsupportedModel(
+            f"{name} brings its own program code ({config['model_file']!r}), which Shardboard never runs.",
+            "Choose a version of the model without it.",
+        )
+    if not isinstance(config.get("model_type"), str):
+        raise CheckpointError(f"The config.json of {name} names no model type.", FETCH_AGAIN)
 
 
 def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:

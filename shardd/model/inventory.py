@@ -88,7 +88,11 @@ def inspect(directory: Path) -> Inventory:
         CheckpointError: it is not a whole and well-formed checkpoint.
         UnsupportedModel: mlx-lm does not know such models, or they cannot be split.
     """
-    checkpoint = read_checkpoint(directory)
+    return inspect_checkpoint(read_checkpoint(directory))
+
+
+def inspect_checkpoint(checkpoint: Checkpoint) -> Inventory:
+    """As inspect, of a checkpoint whose configuration and tensors are known from elsewhere; raises the same."""
     forms = {name: (info.dtype, info.shape) for name, info in checkpoint.tensors.items()}
     plan = make_plan(checkpoint.config, forms)
     return _inventory(checkpoint, plan)

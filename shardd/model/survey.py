@@ -1,6 +1,7 @@
 """Taking an inventory in a process of its own, so that the controller never runs MLX itself.
 
-`python -m shardd.model.survey DIRECTORY` prints one JSON object: an Inventory, or what is wrong with the model. MLX
+`python -m shardd.model.survey DIRECTORY` prints one JSON object: an Inventory, or what is wrong with the model; with
+`-` in the directory's place it reads a Description from stdin. MLX
 keeps threads that end badly when they were started from a thread of a program that goes on; a child avoids that, starts
 in a tenth of the time of a full import, and takes its memory with it.
 """
@@ -10,37 +11,59 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
+from shardd.model.checkpoint import Checkpoint, check_config
 from shardd.model.errors import CheckpointError, ModelError, UnsupportedModel
-from shardd.model.headers import TensorInfo
-from shardd.model.inventory import Inventory, inspect
+from shardd.model.headers import ITEM_BYTES, TensorInfo
+from shardd.model.inventory import Inventory, inspect, inspect_checkpoint
 from shardd.model.units import Unit
 
 DEADLINE_S = 120.0
 _ERRORS: dict[str, type[ModelError]] = {kind.__name__: kind for kind in (CheckpointError, UnsupportedModel, ModelError)}
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A model that is known without its files: config.json's content, and every tensor's name, safetensors dtype and
+    shape."""
+
+    name: str
+    config: dict[str, Any]
+    tensors: tuple[tuple[str, str, tuple[int, ...]], ...]
+
+
 def survey(directory: Path) -> Inventory:
     """As inventory.inspect, in a child process. Blocks; raises the same errors."""
+    return _ask(directory.name, str(directory), b"")
+
+
+def survey_description(described: Description) -> Inventory:
+    """The inventory of a model that is not here. Its tensors have no place. Blocks; raises as survey."""
+    check_config(described.config, described.name)
+    document = {"name": described.name, "config": described.config, "tensors": described.tensors}
+    return _ask(described.name, "-", json.dumps(document).encode())
+
+
+def _ask(name: str, argument: str, stdin: bytes) -> Inventory:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "shardd.model.survey", str(directory)],
+            [sys.executable, "-m", "shardd.model.survey", argument],
             capture_output=True,
             timeout=DEADLINE_S,
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             start_new_session=True,
         )
     except subprocess.TimeoutExpired:
-        raise ModelError(
-            f"{directory.name} could not be read in {DEADLINE_S:.0f} s.", "Is its disk very slow?"
-        ) from None
+        raise ModelError(f"{name} could not be read in {DEADLINE_S:.0f} s.", "Is its disk very slow?") from None
     try:
         document = json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError):
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise ModelError(f"{directory.name} could not be read: {' '.join(last) or 'the reader ended'}.") from None
+        raise ModelError(f"{name} could not be read: {' '.join(last) or 'the reader ended'}.") from None
     if "error" in document:
         raise _ERRORS[document["error"]](document["cause"], document["remedy"])
     return from_document(document)
@@ -77,12 +100,23 @@ def from_document(document: dict[str, Any]) -> Inventory:
     return Inventory(**document)
 
 
+def _described() -> Inventory:
+    document = json.load(sys.stdin)
+    tensors: dict[str, TensorInfo] = {}
+    for name, dtype, shape in document["tensors"]:
+        if dtype not in ITEM_BYTES:
+            raise UnsupportedModel(f"{document['name']} holds tensors of type {dtype}, which MLX cannot load.")
+        size = ITEM_BYTES[dtype] * prod(shape)
+        tensors[name] = TensorInfo(name, dtype, tuple(shape), Path(document["name"]), 0, size)
+    return inspect_checkpoint(Checkpoint(Path(document["name"]), document["config"], tensors))
+
+
 def main() -> int:
     from shardd.model.light import import_mlx_lm_light
 
     import_mlx_lm_light()
     try:
-        document = to_document(inspect(Path(sys.argv[1])))
+        document = to_document(_described() if sys.argv[1] == "-" else inspect(Path(sys.argv[1])))
     except ModelError as error:
         document = {"error": type(error).__name__, "cause": error.cause, "remedy": error.remedy}
     print(json.dumps(document))

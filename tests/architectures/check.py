@@ -19,16 +19,21 @@ import mlx.nn as nn
 
 from shardd.model.errors import ModelError
 from shardd.model.inventory import Inventory, inspect
-from shardd.model.light import contained_imports
+from shardd.model.light import contained_imports, import_mlx_lm_light
 from shardd.model.stage import Stage, load_stage
 from shardd.model.units import unit_pieces
 from tests.architectures.configurations import Configuration, configurations
 from tests.architectures.stand_ins import stand_ins
 
 PRECISIONS = ("float32", "16-bit", "4-bit")
-PROMPT = [1, 5, 7, 9, 3, 2, 8]
-STEPS = [4, 6, 1]
+PASSES = ([1, 5, 7, 9, 3, 2, 8], [4, 6, 1], [2], [7], [5])
+"""Token ids of a prefill in two chunks and of three steps."""
 GROUP = 32
+CANNOT = "cannot run here"
+NO_EXPERTS = "GatherMM"
+"""What MLX names when it is to multiply experts in 16 bits on a CPU."""
+WIDE = "*"
+"""After a result with experts that multiplied in 32 bits, whole and split."""
 
 
 @dataclass
@@ -49,25 +54,31 @@ def try_architecture(given: Configuration, precisions: Iterable[str] = PRECISION
     """Split at every allowed cut at once, and in float32 also at each alone; compare with the unsplit model."""
     outcome = Outcome(given.name, given.module, given.origin)
     for precision in precisions:
-        with tempfile.TemporaryDirectory() as folder, stand_ins(given.module) as note:
-            outcome.note = outcome.note or note
-            try:
-                directory = write_checkpoint(given, precision, Path(folder) / "model")
-                expected = whole_logits(directory)
-            except (Exception, SystemExit) as error:  # whatever a model file does where it cannot run
-                outcome.results[precision] = f"cannot run here: {_words(error)}"
-                continue
-            try:
-                inventory = inspect(directory)
-            except ModelError as error:
-                outcome.results[precision] = "refused"
-                outcome.note = error.cause
-                continue
-            outcome.layers = inventory.layer_count
-            outcome.refused = dict(inventory.forbidden_cuts)
-            outcome.allowed = [cut for cut in range(1, outcome.layers) if cut not in outcome.refused]
-            outcome.results[precision] = _compare(inventory, expected, Path(folder), alone=precision == "float32")
+        outcome.results[precision] = _try(given, precision, outcome)
+        if NO_EXPERTS in outcome.results[precision]:
+            outcome.results[precision] = _try(given, precision, outcome, wide=True)
     return outcome
+
+
+def _try(given: Configuration, precision: str, outcome: Outcome, *, wide: bool = False) -> str:
+    """The result in a precision; notes in `outcome` what is learnt of the architecture."""
+    with tempfile.TemporaryDirectory() as folder, stand_ins(given.module, wide=wide) as note:
+        outcome.note = outcome.note or note
+        try:
+            directory = write_checkpoint(given, precision, Path(folder) / "model")
+            expected = whole_logits(directory)
+        except (Exception, SystemExit) as error:  # whatever a model file does where it cannot run
+            return f"{CANNOT}: {_words(error)}"
+        try:
+            inventory = inspect(directory)
+        except ModelError as error:
+            outcome.note = error.cause
+            return "refused"
+        outcome.layers = inventory.layer_count
+        outcome.refused = dict(inventory.forbidden_cuts)
+        outcome.allowed = [cut for cut in range(1, outcome.layers) if cut not in outcome.refused]
+        result = _compare(inventory, expected, Path(folder), alone=precision == "float32")
+    return f"{result}{WIDE}" if wide else result
 
 
 def _compare(inventory: Inventory, expected: list[mx.array], folder: Path, *, alone: bool) -> str:
@@ -87,7 +98,7 @@ def write_checkpoint(given: Configuration, precision: str, directory: Path) -> P
         model_class, arguments = utils._get_classes(dict(given.config))
     model: Any = model_class(arguments.from_dict(given.config))
     config = dict(given.config)
-    dtype = mx.bfloat16 if precision == "16-bit" else mx.float32
+    dtype = mx.float32 if precision == "float32" else mx.bfloat16
 
     def vary(path: str, weight: mx.array) -> mx.array:
         if not mx.issubdtype(weight.dtype, mx.floating) or "sign" in path:
@@ -117,7 +128,7 @@ def whole_logits(directory: Path) -> list[mx.array]:
     model, _ = utils.load_model(directory)
     cache = caches.make_prompt_cache(model)
     results: list[mx.array] = []
-    for tokens in (PROMPT, *([step] for step in STEPS)):
+    for tokens in PASSES:
         results.append(model(mx.array([tokens], mx.int32), cache=cache))
         mx.eval(results)
     if any(bool(mx.isnan(each).any().item()) for each in results):
@@ -128,7 +139,7 @@ def whole_logits(directory: Path) -> list[mx.array]:
 def _split_logits(stages: list[Stage]) -> list[mx.array]:
     caches = [stage.make_cache() for stage in stages]
     results: list[mx.array] = []
-    for tokens in (PROMPT, *([step] for step in STEPS)):
+    for tokens in PASSES:
         arrays: Any = mx.array([tokens], mx.int32)
         for stage, cache in zip(stages, caches, strict=True):
             arrays = stage.forward(arrays, cache)
@@ -164,6 +175,7 @@ def _words(error: BaseException) -> str:
 
 
 def main() -> int:
+    import_mlx_lm_light()
     for given in configurations(sys.argv[1]):
         print(json.dumps(asdict(try_architecture(given))))
     return 0

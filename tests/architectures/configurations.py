@@ -135,41 +135,29 @@ def model_types() -> list[str]:
 
 
 def configurations(model_type: str) -> list[Configuration]:
-    """All configurations of a model type that are at hand, at least a derived one where that can be made."""
+    """All configurations of a model type that are at hand; else a derived one, where its ModelArgs tell enough."""
     found = [*_read(SHARED, "shared", model_type), *_read(OURS, "ours", model_type)]
-    if not found and (derived := _derive(model_type)):
-        found = [Configuration(model_type, model_type, derived, "derived")]
-    return found
+    return found or [Configuration(model_type, model_type, config, "derived") for config in derive(model_type)]
 
 
 def _read(folder: Path, origin: str, model_type: str) -> list[Configuration]:
     found: list[Configuration] = []
     for path in sorted(folder.glob("*.json")):
         spec = json.loads(path.read_text())
-        config = spec["config"] | {"model_type": spec["config"].get("model_type", spec["module"])}
-        config |= SMALLER.get(path.stem, {})
-        if model_type in (spec["module"], config["model_type"]) and _fits(config, model_type):
-            found.append(Configuration(path.stem, model_type, config | {"model_type": model_type}, origin))
+        named = spec["config"].get("model_type")
+        # Some architectures are another's class by another name.
+        if model_type == (named if named == path.stem else spec["module"]):
+            config = spec["config"] | SMALLER.get(path.stem, {}) | {"model_type": model_type}
+            found.append(Configuration(path.stem, model_type, config, origin))
     return found
 
 
-def _fits(config: dict[str, Any], model_type: str) -> bool:
-    """Whether a configuration that names another module than its model type is meant for this one."""
-    with contained_imports(), stand_ins(model_type):
-        arguments: Any = importlib.import_module(f"mlx_lm.models.{model_type}").ModelArgs
-        try:
-            arguments.from_dict(config)
-        except (TypeError, ValueError, KeyError):
-            return False
-    return True
-
-
-def _derive(model_type: str) -> dict[str, Any] | None:
-    """Small values for the fields of ModelArgs, by name where it is well known and by type where not."""
+def derive(model_type: str) -> list[dict[str, Any]]:
+    """Small values for the fields of ModelArgs, by name where it is well known and by type where not. At most one."""
     with contained_imports(), stand_ins(model_type):
         arguments: Any = importlib.import_module(f"mlx_lm.models.{model_type}").ModelArgs
     if not dataclasses.is_dataclass(arguments):
-        return None
+        return []
     config: dict[str, Any] = {"model_type": model_type}
     for each in dataclasses.fields(arguments):
         if each.name in SMALL:
@@ -180,4 +168,4 @@ def _derive(model_type: str) -> dict[str, Any] | None:
             and each.name != "model_type"
         ):
             config[each.name] = next((value for kind, value in BY_TYPE if kind in str(each.type)), None)
-    return config
+    return [config]

@@ -5,37 +5,45 @@ from __future__ import annotations
 import importlib
 import sys
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
 
 from shardd.model.light import contained_imports
+from tests.architectures import spark
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """parts: attributes of a module, and what makes each stand-in of the real thing."""
+
+    module: str
+    parts: Mapping[str, Callable[[Any], Any]]
+    note: str
 
 
 @contextmanager
-def stand_ins(model_type: str) -> Iterator[str]:
-    """Answers what stands in for what, "" for nothing."""
-    missing = "hf_olmo" not in sys.modules
-    if missing:  # mlx-lm's olmo ends the whole process without it
-        sys.modules["hf_olmo"] = types.ModuleType("hf_olmo")
-    module_name, attribute, make, note = _STAND_INS.get(model_type, ("", "", None, ""))
-    try:
-        if make is None:
-            yield ""
-            return
-        with contained_imports():
-            module: Any = importlib.import_module(f"mlx_lm.models.{module_name}")
-        real = getattr(module, attribute)
-        setattr(module, attribute, make(real))
-        try:
-            yield note
-        finally:
-            setattr(module, attribute, real)
-    finally:
-        if missing:
-            del sys.modules["hf_olmo"]
+def stand_ins(model_type: str, *, wide: bool = False) -> Iterator[str]:
+    """Inside, what the architecture lacks is there. Answers what stands in for what, "" for nothing.
+
+    wide: experts multiply in 32 bits.
+    """
+    with ExitStack() as stack:
+        if "hf_olmo" not in sys.modules:  # mlx-lm's olmo ends the whole process without it
+            sys.modules["hf_olmo"] = types.ModuleType("hf_olmo")
+            stack.callback(sys.modules.pop, "hf_olmo")
+        wanted = [*([_STAND_INS[model_type]] if model_type in _STAND_INS else []), *([_WIDE] if wide else [])]
+        for each in wanted:
+            with contained_imports():
+                module: Any = importlib.import_module(each.module)
+            for name, make in each.parts.items():
+                real = getattr(module, name)
+                setattr(module, name, make(real))
+                stack.callback(setattr, module, name, real)
+        yield _STAND_INS[model_type].note if model_type in _STAND_INS else ""
 
 
 def _array_mask(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,7 +58,7 @@ def _array_mask(real: Callable[..., Any]) -> Callable[..., Any]:
     return create_attention_mask
 
 
-def _ternary_product(real: Any) -> Callable[..., list[mx.array]]:
+def _ternary_product(_: Any) -> Callable[..., list[mx.array]]:
     """Matrix product with ternary weights, four to a byte: byte r has output rows r, r + n/4, r + n/2, r + 3n/4."""
 
     def kernel(*, inputs: list[mx.array], template: list[tuple[str, Any]], **_: Any) -> list[mx.array]:
@@ -63,7 +71,32 @@ def _ternary_product(real: Any) -> Callable[..., list[mx.array]]:
     return kernel
 
 
-_STAND_INS: dict[str, tuple[str, str, Callable[[Any], Any], str]] = {
-    "olmo": ("olmo", "create_attention_mask", _array_mask, "mlx-lm's mask for it is broken: tried with one of ours"),
-    "bitnet": ("bitlinear_layers", "_bitlinear_kernel", _ternary_product, "tried with a stand-in for its Metal kernel"),
+def _wide_product(real: Callable[..., mx.array]) -> Callable[..., mx.array]:
+    def gather_mm(a: mx.array, b: mx.array, /, *rest: Any, **settings: Any) -> mx.array:
+        return real(a.astype(mx.float32), b.astype(mx.float32), *rest, **settings).astype(a.dtype)
+
+    return gather_mm
+
+
+def _instead(value: Any) -> Callable[[Any], Any]:
+    return lambda _: value
+
+
+_WIDE = StandIn("mlx.core", {"gather_mm": _wide_product}, "")
+_STAND_INS = {
+    "olmo": StandIn(
+        "mlx_lm.models.olmo",
+        {"create_attention_mask": _array_mask},
+        "mlx-lm's mask for it is broken: tried with one of ours",
+    ),
+    "bitnet": StandIn(
+        "mlx_lm.models.bitlinear_layers",
+        {"_bitlinear_kernel": _ternary_product},
+        "tried with a stand-in for its Metal kernel",
+    ),
+    "muse_spark": StandIn(
+        "mlx_lm.models.muse_spark",
+        {name: _instead(made) for name, made in spark.KERNELS.items()},
+        "tried with stand-ins for its Metal kernels",
+    ),
 }

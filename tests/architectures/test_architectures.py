@@ -1,4 +1,4 @@
-"""TABLE.md is true: a third of the architectures is tried again each day, all with SHARDBOARD_SLOW_TESTS=1.
+"""TABLE.md is true: a fifth of the architectures is tried again each day, all with SHARDBOARD_SLOW_TESTS=1.
 
 What is not in the table, because a newer mlx-lm brought it, is always tried.
 """
@@ -13,7 +13,7 @@ import pytest
 from tests.architectures.configurations import SHARED, model_types
 from tests.architectures.table import COLUMNS, DEADLINE_S, TABLE, line, try_in_a_process
 
-PARTS = 3
+PARTS = 5
 LINES = {row.split(" | ")[0].removeprefix("| "): row for row in TABLE.read_text().splitlines() if row.startswith("| ")}
 LISTED = {row.split(" | ")[1] for row in LINES.values()}
 TODAY = int(time.time() // 86400) % PARTS

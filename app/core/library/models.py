@@ -34,13 +34,17 @@ def built_in_model() -> Path:
     return resources_directory() / "models" / BUILT_IN
 
 
-def find_models(folders: Sequence[Path] = ()) -> tuple[FoundModel, ...]:
-    """Every model on the usual places and in these folders, by name. Looks at names and sizes only."""
+def find_models(folders: Sequence[Path] = (), downloads: Path | None = None) -> tuple[FoundModel, ...]:
+    """Every model on the usual places, in these folders and among our downloads, by name.
+
+    Looks at names and sizes only. A folder may be a model, or hold some, or hold owners' folders of some.
+    """
     found = [
         *_in([built_in_model()], "built-in"),
+        *_in(_owned(downloads), "Shardboard"),
         *_in(_hugging_face_snapshots(), "Hugging Face cache"),
         *_in(_lm_studio_models(), "LM Studio"),
-        *_in([path for folder in folders for path in (folder, *_children(folder))], "folder"),
+        *_in([path for folder in folders for path in (folder, *_children(folder), *_owned(folder))], "folder"),
     ]
     unique: dict[str, FoundModel] = {}
     for model in found:
@@ -48,7 +52,7 @@ def find_models(folders: Sequence[Path] = ()) -> tuple[FoundModel, ...]:
     return tuple(sorted(unique.values(), key=lambda model: model.name.lower()))
 
 
-def resolve_model(name_or_directory: str, folders: Sequence[Path] = ()) -> Path:
+def resolve_model(name_or_directory: str, folders: Sequence[Path] = (), downloads: Path | None = None) -> Path:
     """A model directory from what a person wrote. Raises ShardboardError with what to do."""
     path = Path(os.path.expanduser(name_or_directory))
     if name_or_directory and path.is_dir():
@@ -56,7 +60,7 @@ def resolve_model(name_or_directory: str, folders: Sequence[Path] = ()) -> Path:
     if path.is_file() or path.is_absolute():
         what = "is a file, not a folder" if path.exists() else "does not exist"
         raise ShardboardError(f"{path} {what}.", _NAME_THE_FOLDER)
-    models = find_models(folders)
+    models = find_models(folders, downloads)
     for model in models:
         if name_or_directory in (model.name, model.name.rpartition("/")[2]):
             return model.directory
@@ -83,20 +87,26 @@ def _in(directories: Iterator[Path] | Sequence[Path], source: str) -> Iterator[F
         with contextlib.suppress(OSError):
             weights = sum(file.stat().st_size for file in directory.glob("*.safetensors"))
             if weights and (directory / "config.json").is_file():
-                yield FoundModel(_name(directory), directory, weights, source)
+                yield FoundModel(_name(directory, source), directory, weights, source)
 
 
-def _name(directory: Path) -> str:
+def _name(directory: Path, source: str) -> str:
     """A snapshot in the Hugging Face cache is called after its repository: models--owner--name/snapshots/revision."""
     if directory.parent.name == "snapshots":
         return directory.parent.parent.name.removeprefix("models--").replace("--", "/")
-    return directory.name
+    return f"{directory.parent.name}/{directory.name}" if source == "Shardboard" else directory.name
 
 
 def _children(folder: Path) -> list[Path]:
     with contextlib.suppress(OSError):
         return sorted(path for path in folder.iterdir() if path.is_dir())
     return []
+
+
+def _owned(folder: Path | None) -> list[Path]:
+    """folder/owner/name, but for what is still arriving."""
+    owners = [path for path in _children(folder) if not path.name.startswith(".")] if folder else []
+    return [path for owner in owners for path in _children(owner)]
 
 
 def _hugging_face_snapshots() -> Iterator[Path]:

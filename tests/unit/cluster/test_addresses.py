@@ -6,6 +6,7 @@ import pytest
 
 from app.core.cluster.address import Address, parse_address
 from app.core.cluster.node import explain_loss
+from app.core.cluster.registry import free_name
 from app.core.errors import UsageError
 from app.core.snapshot import NodeState
 from shardd.identity.probe import ProbeOutcome
@@ -49,3 +50,8 @@ def test_what_is_no_address(text: str) -> None:
 def test_a_lost_node_is_explained(outcome: ProbeOutcome, same: bool, state: NodeState, words: str) -> None:
     found, text = explain_loss(outcome, same, "mini-1", "10.0.0.7:8101")
     assert found is state and words in text
+
+
+def test_free_names() -> None:
+    assert free_name("mini", []) == "mini"
+    assert free_name("mini", ["mini", "mini-2"]) == "mini-3"
