@@ -9,6 +9,7 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import shardd
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--name", default="", help="what controllers call this machine (default: its own name)")
     run.add_argument("--data", type=Path, help="folder for keys and shards (default: the system's place)")
     run.add_argument("--memory-limit", metavar="SIZE", help="what shards may use, such as 12GB (default: what is free)")
+    run.add_argument("--store-limit", metavar="SIZE", help="what shards may take on disk (default: what is free)")
     run.add_argument(
         "--trust", type=Path, action="append", default=[], metavar="FILE", help="certificate of a controller to trust"
     )
@@ -72,6 +74,7 @@ def _run(options: argparse.Namespace) -> int:
         name=options.name,
         data=data_directory(options.data),
         memory_limit=parse_size(options.memory_limit) if options.memory_limit else None,
+        store_limit=parse_size(options.store_limit) if options.store_limit else None,
         trust=tuple(options.trust),
         announce=not loopback if options.announce is None else options.announce,
     )
@@ -117,8 +120,9 @@ async def _serve(settings: object, *, as_json: bool, exit_with_stdin: bool) -> i
 
 
 def _status(options: argparse.Namespace) -> int:
+    from shardd.host import is_locked
     from shardd.identity import TrustedPeers
-    from shardd.store import Store
+    from shardd.store import Store, read_limit
 
     data = data_directory(options.data)
     if not data.is_dir():
@@ -129,19 +133,31 @@ def _status(options: argparse.Namespace) -> int:
     facts = {
         "data": str(data),
         "store_bytes": store.used_bytes(),
+        "store_limit": read_limit(data),
         "disk_free": store.free_bytes(),
+        "running": is_locked(data),
         "shards": [
-            {"model": s.model, "layers": [s.first, s.last], "bytes": sum(u.bytes for u in s.units)} for s in shards
+            {
+                "model": s.model,
+                "layers": [s.first, s.last],
+                "bytes": sum(u.bytes for u in s.units),
+                "used_at": store.used_at(s.shard_id),
+            }
+            for s in shards
         ],
         "controllers": [{"name": p.name, "fingerprint": p.fingerprint} for p in peers if p.role == "controller"],
     }
     if options.json:
         print(json.dumps(facts))
         return 0
-    print(f"{data}: {format_bytes(store.used_bytes())} of shards, {format_bytes(store.free_bytes())} free")
+    limit = read_limit(data)
+    allowed = f" of {format_bytes(limit)} allowed" if limit else ""
+    print(f"{data}: {format_bytes(store.used_bytes())} of shards{allowed}, {format_bytes(store.free_bytes())} free")
+    print("  an agent runs on it" if is_locked(data) else "  no agent runs on it")
     for shard in shards:
         size = format_bytes(sum(unit.bytes for unit in shard.units))
-        print(f"  {shard.model}  layers {shard.first} to {shard.last}  {size}")
+        used = datetime.fromtimestamp(store.used_at(shard.shard_id)).isoformat(" ", "minutes")
+        print(f"  {shard.model}  layers {shard.first} to {shard.last}  {size}  last used {used}")
     for peer in peers:
         print(f"  trusts {peer.name}  {short_fingerprint(peer.fingerprint)}")
     return 0

@@ -209,8 +209,13 @@ async def deploy(options: argparse.Namespace) -> int:
                 raise ShardboardError(found.sentence)
             placement = found
         await controller.deploy(placement, context)
-        snapshot = controller.snapshot()
-        print_json(output.status_json(snapshot)) if options.json else print(snapshot.deployment.text)
+        snapshot, live = controller.snapshot(), controller.deployment
+        assert live is not None
+        if options.json:
+            print_json(output.status_json(snapshot) | output.transfer_json(live.transfers))
+        else:
+            print(snapshot.deployment.text)
+            print(output.transfer_text(live.transfers))
     return 0
 
 

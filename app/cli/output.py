@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
+from app.core.deployment.push import Transfer
 from app.core.generation.request import GenerationResult, StageReport
 from app.core.snapshot import NodeView, Snapshot
 from shardd.host import format_bytes
@@ -122,6 +124,24 @@ def _node_line(node: NodeView) -> str:
     if node.state.name != "READY":
         words.append(node.state_text)
     return "  ".join(word for word in words if word)
+
+
+def transfer_json(transfers: Sequence[Transfer]) -> dict[str, Any]:
+    """What a deployment moved, in all and for each node."""
+    keys = ("units", "already_bytes", "sent_bytes", "fetched_bytes", "retries")
+    return {
+        "transfer": {key: sum(getattr(each, key) for each in transfers) for key in keys}
+        | {"seconds": max((each.seconds for each in transfers), default=0.0)},
+        "transfers": [asdict(each) for each in transfers],
+    }
+
+
+def transfer_text(transfers: Sequence[Transfer]) -> str:
+    return "\n".join(
+        f"  {each.node:<16} {format_bytes(each.already_bytes)} were there, {format_bytes(each.sent_bytes)} sent, "
+        f"{format_bytes(each.fetched_bytes)} from other machines"
+        for each in transfers
+    )
 
 
 def status_json(snapshot: Snapshot) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Controller:
     """What the window and the command line hold.
 
     local_agents: names of agents to start on this machine, which end with the controller.
-    agents_folder: where these keep their shards; None: a temporary folder.
+    agents_folder: where these keep their shards; None: a temporary folder.  store_limit: bytes for each.
     known_nodes: whether to connect to the nodes that were added before.  discover: whether to look for agents.
     options, prefill_chunk_tokens: how pipelines are driven; the latter 0 to choose from what is measured.
     """
@@ -71,6 +71,7 @@ class Controller:
         *,
         local_agents: Sequence[str] = (),
         agents_folder: Path | None = None,
+        store_limit: int | None = None,
         known_nodes: bool = True,
         discover: bool = True,
         options: PipelineOptions | None = None,
@@ -81,7 +82,11 @@ class Controller:
         self._registry = NodeRegistry(paths)
         self._digests = DigestCache(paths.digests)
         self.library = Library(paths, self._changed)
-        self._agents = LocalAgents(local_agents, self.identity, folder=agents_folder) if local_agents else None
+        self._agents = (
+            LocalAgents(local_agents, self.identity, folder=agents_folder, store_limit=store_limit)
+            if local_agents
+            else None
+        )
         self._known_nodes = known_nodes
         self._options = options or PipelineOptions()
         self._prefill_chunk_tokens = prefill_chunk_tokens
@@ -342,7 +347,8 @@ class Controller:
             Level.INFO,
             "",
             f"{deployment.model} is deployed on {len(deployment.stages)} machines: "
-            f"{format_bytes(deployment.sent_bytes)} sent, {format_bytes(deployment.load_bytes)} loaded in "
+            f"{format_bytes(deployment.sent_bytes)} sent, {format_bytes(deployment.fetched_bytes)} passed on between "
+            f"machines, {format_bytes(deployment.load_bytes)} loaded in "
             f"{deployment.load_seconds:.1f} s.",
         )
 

@@ -123,6 +123,7 @@ class Supervisor:
         manifest = next((shard for shard in self._store.shards() if shard.shard_id == request.shard_id), None)
         if manifest is None:
             raise StageError("The shard is not on this machine. Deploy again, so that it is sent.")
+        self._store.used(request.shard_id)
         self._check_owner(request)
         self._check_memory(manifest)
         stage_id = secrets.token_hex(8)

@@ -5,7 +5,7 @@ from shardd.host.facts import HostFacts, describe_host
 from shardd.host.load import LoadReader, rss_of
 from shardd.host.memory import MemoryReader, MemoryReading
 from shardd.host.network import addresses
-from shardd.host.paths import atomic_write, data_directory, disk_free, locked, private_directory, read_file
+from shardd.host.paths import atomic_write, data_directory, disk_free, is_locked, locked, private_directory, read_file
 from shardd.host.sizes import format_bytes, parse_size
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "describe_host",
     "disk_free",
     "format_bytes",
+    "is_locked",
     "locked",
     "parse_size",
     "private_directory",

@@ -135,6 +135,17 @@ def read_file(path: Path, limit: int) -> bytes:
     return data
 
 
+def is_locked(directory: Path) -> bool:
+    """Whether a process holds the folder's lock."""
+    try:
+        with locked(directory, wait=False):
+            return False
+    except HostError:
+        return True
+    except OSError:
+        return False
+
+
 @contextmanager
 def locked(directory: Path, wait: bool = True) -> Generator[None]:
     """Hold the folder's lock; other processes and threads that ask for it wait. Gone with the process.

@@ -169,6 +169,56 @@ class UnitPiece(_message.Message):
     data: bytes
     def __init__(self, header: _Optional[_Union[UnitPiece.Header, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
 
+class GrantUnitsRequest(_message.Message):
+    __slots__ = ("digests", "certificate")
+    DIGESTS_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    digests: _containers.RepeatedScalarFieldContainer[str]
+    certificate: bytes
+    def __init__(self, digests: _Optional[_Iterable[str]] = ..., certificate: _Optional[bytes] = ...) -> None: ...
+
+class UnitGrant(_message.Message):
+    __slots__ = ("token",)
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    token: bytes
+    def __init__(self, token: _Optional[bytes] = ...) -> None: ...
+
+class FetchUnitsRequest(_message.Message):
+    __slots__ = ("addresses", "port", "certificate", "token", "units")
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    UNITS_FIELD_NUMBER: _ClassVar[int]
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    port: int
+    certificate: bytes
+    token: bytes
+    units: _containers.RepeatedCompositeFieldContainer[UnitReference]
+    def __init__(self, addresses: _Optional[_Iterable[str]] = ..., port: _Optional[int] = ..., certificate: _Optional[bytes] = ..., token: _Optional[bytes] = ..., units: _Optional[_Iterable[_Union[UnitReference, _Mapping]]] = ...) -> None: ...
+
+class FetchProgress(_message.Message):
+    __slots__ = ("digest", "done_bytes", "whole", "problem")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    DONE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    done_bytes: int
+    whole: bool
+    problem: str
+    def __init__(self, digest: _Optional[str] = ..., done_bytes: _Optional[int] = ..., whole: _Optional[bool] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class ServeUnitRequest(_message.Message):
+    __slots__ = ("token", "digest", "offset")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    token: bytes
+    digest: str
+    offset: int
+    def __init__(self, token: _Optional[bytes] = ..., digest: _Optional[str] = ..., offset: _Optional[int] = ...) -> None: ...
+
 class PushUnitReply(_message.Message):
     __slots__ = ("received_bytes",)
     RECEIVED_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -212,7 +262,7 @@ class ListShardsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Shard(_message.Message):
-    __slots__ = ("shard_id", "model", "first", "last", "layer_count", "bytes", "loaded")
+    __slots__ = ("shard_id", "model", "first", "last", "layer_count", "bytes", "loaded", "used_at")
     SHARD_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     FIRST_FIELD_NUMBER: _ClassVar[int]
@@ -220,6 +270,7 @@ class Shard(_message.Message):
     LAYER_COUNT_FIELD_NUMBER: _ClassVar[int]
     BYTES_FIELD_NUMBER: _ClassVar[int]
     LOADED_FIELD_NUMBER: _ClassVar[int]
+    USED_AT_FIELD_NUMBER: _ClassVar[int]
     shard_id: str
     model: str
     first: int
@@ -227,7 +278,8 @@ class Shard(_message.Message):
     layer_count: int
     bytes: int
     loaded: bool
-    def __init__(self, shard_id: _Optional[str] = ..., model: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., layer_count: _Optional[int] = ..., bytes: _Optional[int] = ..., loaded: _Optional[bool] = ...) -> None: ...
+    used_at: int
+    def __init__(self, shard_id: _Optional[str] = ..., model: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., layer_count: _Optional[int] = ..., bytes: _Optional[int] = ..., loaded: _Optional[bool] = ..., used_at: _Optional[int] = ...) -> None: ...
 
 class ListShardsReply(_message.Message):
     __slots__ = ("shards",)

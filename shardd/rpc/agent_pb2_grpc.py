@@ -179,6 +179,21 @@ class ShardsStub:
                 request_serializer=shardd_dot_rpc_dot_agent__pb2.DeleteShardRequest.SerializeToString,
                 response_deserializer=shardd_dot_rpc_dot_agent__pb2.DeleteShardReply.FromString,
                 _registered_method=True)
+        self.GrantUnits = channel.unary_unary(
+                '/shardd.v1.Shards/GrantUnits',
+                request_serializer=shardd_dot_rpc_dot_agent__pb2.GrantUnitsRequest.SerializeToString,
+                response_deserializer=shardd_dot_rpc_dot_agent__pb2.UnitGrant.FromString,
+                _registered_method=True)
+        self.FetchUnits = channel.unary_stream(
+                '/shardd.v1.Shards/FetchUnits',
+                request_serializer=shardd_dot_rpc_dot_agent__pb2.FetchUnitsRequest.SerializeToString,
+                response_deserializer=shardd_dot_rpc_dot_agent__pb2.FetchProgress.FromString,
+                _registered_method=True)
+        self.ServeUnit = channel.unary_stream(
+                '/shardd.v1.Shards/ServeUnit',
+                request_serializer=shardd_dot_rpc_dot_agent__pb2.ServeUnitRequest.SerializeToString,
+                response_deserializer=shardd_dot_rpc_dot_agent__pb2.UnitPiece.FromString,
+                _registered_method=True)
 
 
 class ShardsServicer:
@@ -216,6 +231,27 @@ class ShardsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GrantUnits(self, request, context):
+        """Lets another machine of this controller fetch these units here, for a while.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FetchUnits(self, request, context):
+        """Has this machine fetch units from another one that granted them. Streams progress.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ServeUnit(self, request, context):
+        """The one call that is answered to a machine which is no controller: with its token, for its units.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ShardsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -243,6 +279,21 @@ def add_ShardsServicer_to_server(servicer, server):
                     servicer.DeleteShard,
                     request_deserializer=shardd_dot_rpc_dot_agent__pb2.DeleteShardRequest.FromString,
                     response_serializer=shardd_dot_rpc_dot_agent__pb2.DeleteShardReply.SerializeToString,
+            ),
+            'GrantUnits': grpc.unary_unary_rpc_method_handler(
+                    servicer.GrantUnits,
+                    request_deserializer=shardd_dot_rpc_dot_agent__pb2.GrantUnitsRequest.FromString,
+                    response_serializer=shardd_dot_rpc_dot_agent__pb2.UnitGrant.SerializeToString,
+            ),
+            'FetchUnits': grpc.unary_stream_rpc_method_handler(
+                    servicer.FetchUnits,
+                    request_deserializer=shardd_dot_rpc_dot_agent__pb2.FetchUnitsRequest.FromString,
+                    response_serializer=shardd_dot_rpc_dot_agent__pb2.FetchProgress.SerializeToString,
+            ),
+            'ServeUnit': grpc.unary_stream_rpc_method_handler(
+                    servicer.ServeUnit,
+                    request_deserializer=shardd_dot_rpc_dot_agent__pb2.ServeUnitRequest.FromString,
+                    response_serializer=shardd_dot_rpc_dot_agent__pb2.UnitPiece.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -381,6 +432,87 @@ class Shards:
             '/shardd.v1.Shards/DeleteShard',
             shardd_dot_rpc_dot_agent__pb2.DeleteShardRequest.SerializeToString,
             shardd_dot_rpc_dot_agent__pb2.DeleteShardReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GrantUnits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shardd.v1.Shards/GrantUnits',
+            shardd_dot_rpc_dot_agent__pb2.GrantUnitsRequest.SerializeToString,
+            shardd_dot_rpc_dot_agent__pb2.UnitGrant.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FetchUnits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/shardd.v1.Shards/FetchUnits',
+            shardd_dot_rpc_dot_agent__pb2.FetchUnitsRequest.SerializeToString,
+            shardd_dot_rpc_dot_agent__pb2.FetchProgress.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ServeUnit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/shardd.v1.Shards/ServeUnit',
+            shardd_dot_rpc_dot_agent__pb2.ServeUnitRequest.SerializeToString,
+            shardd_dot_rpc_dot_agent__pb2.UnitPiece.FromString,
             options,
             channel_credentials,
             insecure,

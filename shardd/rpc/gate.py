@@ -13,22 +13,37 @@ import grpc.aio
 
 from shardd.identity import IdentityError, TrustedPeer, TrustedPeers, fingerprint_of
 
+SERVE_UNIT = "/shardd.v1.Shards/ServeUnit"
+
+
+def fingerprint_of_caller(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+    """Of the certificate behind a call; "" for none."""
+    certificates = context.auth_context().get("x509_pem_cert", [])
+    try:
+        return fingerprint_of(next(iter(certificates), b""))
+    except IdentityError:
+        return ""
+
 
 def caller_of(context: grpc.aio.ServicerContext[Any, Any], peers: TrustedPeers) -> TrustedPeer | None:
     """The pinned controller behind a call, or None."""
-    certificates = context.auth_context().get("x509_pem_cert", [])
+    fingerprint = fingerprint_of_caller(context)
     try:
-        peer = peers.get(fingerprint_of(next(iter(certificates), b"")))
+        peer = peers.get(fingerprint) if fingerprint else None
     except IdentityError:
         return None
     return peer if peer is not None and peer.role == "controller" else None
 
 
 class Gate(grpc.aio.ServerInterceptor):
-    """Refuses callers that are not pinned, before any servicer runs."""
+    """Refuses callers that are not pinned, before any servicer runs.
 
-    def __init__(self, peers: TrustedPeers) -> None:
+    granted: whether a machine with this fingerprint holds a grant; it may then call ServeUnit and nothing else.
+    """
+
+    def __init__(self, peers: TrustedPeers, granted: Callable[[str], bool]) -> None:
         self._peers = peers
+        self._granted = granted
 
     async def intercept_service(
         self,
@@ -44,6 +59,10 @@ class Gate(grpc.aio.ServerInterceptor):
             (True, False): (grpc.stream_unary_rpc_method_handler, handler.stream_unary),
             (True, True): (grpc.stream_stream_rpc_method_handler, handler.stream_stream),
         }
+        if handler_call_details.method == SERVE_UNIT:  # type: ignore[attr-defined]  # grpc's stubs lack it
+            return grpc.unary_stream_rpc_method_handler(
+                self._for_granted(handler.unary_stream), handler.request_deserializer, handler.response_serializer
+            )
         wrap, behavior = make[handler.request_streaming, handler.response_streaming]
         checked: Any = self._stream(behavior) if handler.response_streaming else self._unary(behavior)
         return wrap(checked, handler.request_deserializer, handler.response_serializer)
@@ -51,6 +70,15 @@ class Gate(grpc.aio.ServerInterceptor):
     async def _check(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         if caller_of(context, self._peers) is None:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "This machine is not paired with this controller.")
+
+    def _for_granted(self, behavior: Any) -> Any:
+        async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            if not self._granted(fingerprint_of_caller(context)):
+                await context.abort(grpc.StatusCode.UNAUTHENTICATED, "This machine was granted no units here.")
+            async for reply in behavior(request, context):
+                yield reply
+
+        return call
 
     def _unary(self, behavior: Any) -> Any:
         async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:

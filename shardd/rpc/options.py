@@ -19,11 +19,11 @@ Options = list[tuple[str, int | str]]
 _SHARED: Options = [("grpc.enable_http_proxy", 0), ("grpc.max_send_message_length", MAX_PUSH_BYTES)]
 
 
-def channel_options() -> Options:
-    """For a controller's channel to an agent. A frozen peer is given up after about two seconds."""
+def channel_options(max_receive_bytes: int = MAX_CONTROL_BYTES) -> Options:
+    """For a channel to an agent. A frozen peer is given up after about two seconds."""
     return [
         *_SHARED,
-        ("grpc.max_receive_message_length", MAX_CONTROL_BYTES),
+        ("grpc.max_receive_message_length", max_receive_bytes),
         ("grpc.keepalive_time_ms", 2000),
         ("grpc.keepalive_timeout_ms", 2000),
         ("grpc.http2.ping_timeout_ms", 2000),

@@ -9,28 +9,36 @@ from typing import Any, NoReturn
 import grpc
 import grpc.aio
 
+from shardd.agent.grants import Grants
 from shardd.agent.supervisor import Supervisor
+from shardd.identity import Identity, IdentityError, parse_certificate
 from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import ShardsServicer
-from shardd.rpc.options import MAX_PUSH_BYTES
+from shardd.rpc.fetching import fetch_units
+from shardd.rpc.gate import fingerprint_of_caller
+from shardd.rpc.options import MAX_PUSH_BYTES, PIECE_BYTES
 from shardd.store import DiskFull, ManifestError, ShardManifest, Store, StoreError, UnitReference
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 MAX_OFFERED = 2000
+MAX_ADDRESSES = 16
 QUIET_S = 30.0  # a push that sends nothing for so long is given up
 
 
 class Shards(ShardsServicer):
-    def __init__(self, store: Store, supervisor: Supervisor) -> None:
+    def __init__(self, store: Store, supervisor: Supervisor, grants: Grants, identity: Identity) -> None:
         self._store = store
         self._supervisor = supervisor
+        self._grants = grants
+        self._identity = identity
 
     async def OfferUnits(self, request: agent_pb2.OfferUnitsRequest, context: Context) -> agent_pb2.OfferUnitsReply:
         if len(request.digests) > MAX_OFFERED:
             await _refuse(context, f"At most {MAX_OFFERED} units can be offered at once.")
         try:
-            states = await asyncio.to_thread(self._store.states, list(request.digests))
+            states = await asyncio.to_thread(self._store.offered, list(request.digests))
+            room = await asyncio.to_thread(self._store.room_bytes)
         except StoreError as error:
             await _refuse(context, str(error))
         return agent_pb2.OfferUnitsReply(
@@ -38,7 +46,7 @@ class Shards(ShardsServicer):
                 agent_pb2.UnitState(digest=state.digest, have_bytes=state.have_bytes, whole=state.whole)
                 for state in states.values()
             ],
-            disk_free=await asyncio.to_thread(self._store.free_bytes),
+            disk_free=room,
         )
 
     async def PushUnit(
@@ -92,6 +100,7 @@ class Shards(ShardsServicer):
                     layer_count=shard.layer_count,
                     bytes=sum(unit.bytes for unit in shard.units),
                     loaded=self._supervisor.uses_shard(shard.shard_id),
+                    used_at=int(self._store.used_at(shard.shard_id)),
                 )
                 for shard in shards
             ]
@@ -105,6 +114,47 @@ class Shards(ShardsServicer):
         except StoreError as error:
             await _refuse(context, str(error))
         return agent_pb2.DeleteShardReply(freed_bytes=freed)
+
+    async def GrantUnits(self, request: agent_pb2.GrantUnitsRequest, context: Context) -> agent_pb2.UnitGrant:
+        if len(request.digests) > MAX_OFFERED:
+            await _refuse(context, f"At most {MAX_OFFERED} units can be granted at once.")
+        try:
+            parse_certificate(request.certificate)
+            states = await asyncio.to_thread(self._store.states, list(request.digests))
+        except (IdentityError, StoreError) as error:
+            await _refuse(context, str(error))
+        if not all(state.whole for state in states.values()):
+            await _refuse(context, "This machine does not hold all of these units.")
+        return agent_pb2.UnitGrant(token=self._grants.add(request.certificate, request.digests))
+
+    async def FetchUnits(
+        self, request: agent_pb2.FetchUnitsRequest, context: Context
+    ) -> AsyncIterator[agent_pb2.FetchProgress]:
+        if len(request.units) > MAX_OFFERED or len(request.addresses) > MAX_ADDRESSES:
+            await _refuse(context, f"At most {MAX_OFFERED} units can be fetched at once.")
+        try:
+            parse_certificate(request.certificate)
+        except IdentityError as error:
+            await _refuse(context, str(error))
+        async for progress in fetch_units(self._store, self._identity, request):
+            yield progress
+
+    async def ServeUnit(
+        self, request: agent_pb2.ServeUnitRequest, context: Context
+    ) -> AsyncIterator[agent_pb2.UnitPiece]:
+        """To a machine with a grant: the gate lets it in here and nowhere else."""
+        if not self._grants.allows(request.token, fingerprint_of_caller(context), request.digest):
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "This unit was not granted to this machine.")
+        try:
+            path = await asyncio.to_thread(self._store.path, request.digest)
+        except StoreError as error:
+            await _refuse(context, str(error))
+        if path is None:
+            await _refuse(context, "This unit is not here any more.")
+        with path.open("rb", buffering=0) as file:
+            file.seek(request.offset)
+            while data := await asyncio.to_thread(file.read, PIECE_BYTES):
+                yield agent_pb2.UnitPiece(data=data)
 
 
 async def _next_piece(pieces: AsyncIterator[agent_pb2.UnitPiece], context: Context) -> agent_pb2.UnitPiece | None:

@@ -1,6 +1,7 @@
 """Units on disk: content-addressed, verified, resumable."""
 
 from shardd.store.errors import DiskFull, ManifestError, StoreError, UnitBusy, WrongDigest
+from shardd.store.limit import read_limit, write_limit
 from shardd.store.manifest import ShardManifest, UnitReference
 from shardd.store.store import Store, UnitState
 from shardd.store.writer import UnitWriter
@@ -16,4 +17,6 @@ __all__ = [
     "UnitState",
     "UnitWriter",
     "WrongDigest",
+    "read_limit",
+    "write_limit",
 ]

@@ -5,10 +5,12 @@ root/partial/<digest>   arriving; believed only after it was hashed again
 root/shards/<id>.json   manifests
 """
 
+import contextlib
 import fcntl
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from blake3 import blake3
 from shardd.host.paths import TEMPORARY_PREFIX, atomic_write, disk_free, private_directory, read_file
 from shardd.host.sizes import format_bytes
 from shardd.store.errors import DiskFull, StoreError, UnitBusy
+from shardd.store.eviction import HeldShard, evictable
 from shardd.store.folder import Folder
 from shardd.store.manifest import LARGEST_MANIFEST, LARGEST_UNIT, ShardManifest, is_digest
 from shardd.store.writer import UnitWriter, disk_error
@@ -25,6 +28,8 @@ from shardd.store.writer import UnitWriter, disk_error
 MOST_SHARDS = 1024
 DEFAULT_RESERVE = 2_000_000_000
 """Bytes that shards leave free on the disk: macOS misbehaves on a full one."""
+
+WANTED_S = 600.0
 
 _SUFFIX = ".json"
 _HASH_BYTES = 1 << 20
@@ -47,8 +52,10 @@ class Store:
 
     Args:
         root: made private (0700).
-        in_use: tells whether a shard is loaded; such a shard is not deleted. Called without any lock held.
+        in_use: tells whether a shard is loaded; such a shard is neither deleted nor evicted. It must not call back.
         reserve_bytes: what to leave free on the disk.
+        limit_bytes: what all shards together may take; None: what the disk has. Where something new does not fit, the
+            shards that were used longest ago give way.
         free: how many bytes the disk has free, for tests.
 
     Raises:
@@ -61,6 +68,7 @@ class Store:
         in_use: Callable[[str], bool] = lambda shard_id: False,
         reserve_bytes: int = DEFAULT_RESERVE,
         free: Callable[[Path], int] = disk_free,
+        limit_bytes: int | None = None,
     ) -> None:
         self._root = private_directory(root)
         self._units = Folder(root / "units")
@@ -69,6 +77,8 @@ class Store:
         self._in_use = in_use
         self._reserve = reserve_bytes
         self._free = free
+        self.limit_bytes = limit_bytes
+        self._wanted: dict[str, float] = {}  # units that a controller asked about: when
         self._lock = threading.RLock()
         self._writers: dict[str, UnitWriter] = {}
 
@@ -81,6 +91,15 @@ class Store:
             StoreError: a digest is malformed.
         """
         return {digest: self._state(_checked(digest)) for digest in digests}
+
+    def offered(self, digests: Sequence[str]) -> dict[str, UnitState]:
+        """As states, for units that are about to be used: they are not evicted in the next minutes."""
+        states = self.states(digests)
+        now = time.monotonic()
+        with self._lock:
+            self._wanted = {digest: at for digest, at in self._wanted.items() if now - at < WANTED_S}
+            self._wanted |= dict.fromkeys(digests, now)
+        return states
 
     def path(self, digest: str) -> Path | None:
         """Return where a whole unit lies; None where it is not whole.
@@ -172,8 +191,11 @@ class Store:
                     raise StoreError(f"The unit {unit.name} has another size than announced.", "Deploy again.")
             names = self._shards.sizes()
             name = f"{manifest.shard_id}{_SUFFIX}"
+            for digest in manifest.digests:  # from now on the shard speaks for them
+                self._wanted.pop(digest, None)
             # A damaged file of that name is written anew.
             if name in names and any(known.shard_id == manifest.shard_id for known in self._manifests()):
+                self.used(manifest.shard_id)
                 return
             if name not in names and len(names) >= MOST_SHARDS:
                 raise StoreError(f"This machine holds {MOST_SHARDS} shards already.", "Delete some of them first.")
@@ -191,6 +213,18 @@ class Store:
     def shard(self, shard_id: str) -> ShardManifest | None:
         """Return one shard that can be loaded; None where it is not here."""
         return next((manifest for manifest in self.shards() if manifest.shard_id == shard_id), None)
+
+    def used(self, shard_id: str) -> None:
+        """Note that a shard is being loaded: it is the last to be evicted."""
+        with contextlib.suppress(OSError):
+            os.utime(self._shards.path / f"{shard_id}{_SUFFIX}")
+
+    def used_at(self, shard_id: str) -> float:
+        """Return when a shard was recorded or used last, in seconds since 1970; 0 where it is not here."""
+        try:
+            return (self._shards.path / f"{shard_id}{_SUFFIX}").stat().st_mtime
+        except OSError:
+            return 0.0
 
     def delete_shard(self, shard_id: str) -> int:
         """Delete a shard and those of its units that no other shard needs; return the bytes freed.
@@ -228,6 +262,15 @@ class Store:
             StoreError: the disk cannot be asked.
         """
         return max(0, self._room())
+
+    def room_bytes(self) -> int:
+        """Return how many bytes may be pushed when everything that may be evicted is.
+
+        Raises:
+            StoreError: the disk cannot be asked.
+        """
+        with self._lock:
+            return max(0, self._room() + sum(self._evictable().values()))
 
     def sweep(self) -> int:
         """Tidy up after a crash; call it when the agent starts. Return the bytes freed.
@@ -314,18 +357,61 @@ class Store:
         with self._lock:
             announced = sum(writer.remaining for writer in self._writers.values())
         try:
-            return self._free(self._root) - self._reserve - announced
+            room = self._free(self._root) - self._reserve - announced
         except OSError as error:
             raise disk_error(error, 0) from error
+        return room if self.limit_bytes is None else min(room, self.limit_bytes - self.used_bytes() - announced)
+
+    def _evictable(self) -> dict[str, int]:
+        """What may give way, the first to go first, with the bytes that it frees: units without a shard, then shards.
+
+        Not what is loaded, being written, or wanted by a controller just now.
+        """
+        sizes = self._units.sizes()
+        shards = [
+            HeldShard(manifest.shard_id, manifest.digests, self.used_at(manifest.shard_id))
+            for manifest in self._manifests()
+        ]
+        now = time.monotonic()
+        safe = {digest for digest, at in self._wanted.items() if now - at < WANTED_S} | self._writers.keys()
+        return evictable(shards, sizes, safe, self._in_use)
+
+    def _make_room(self, missing: int) -> None:
+        """Evict until so many bytes are free, or nothing more may go."""
+        for name, frees in self._evictable().items():
+            if missing <= 0:
+                return
+            missing -= frees
+            manifests = {manifest.shard_id: manifest for manifest in self._manifests()}
+            doomed = manifests.pop(name, None)
+            if doomed is None:
+                self._units.remove(name)
+                continue
+            needed = {digest for manifest in manifests.values() for digest in manifest.digests}
+            self._shards.remove(f"{name}{_SUFFIX}")
+            self._shards.sync()
+            for digest in doomed.digests - needed - self._wanted.keys():
+                self._units.remove(digest)
 
     def _check_room(self, wanted: int) -> None:
         missing = wanted - self._room()
         if missing > 0:
+            self._make_room(missing)
+            missing = wanted - self._room()
+        if missing <= 0:
+            return
+        if self.limit_bytes is not None and self._free(self._root) - self._reserve >= wanted:
             raise DiskFull(
-                f"The disk lacks {format_bytes(missing)}: {format_bytes(self._reserve)} always stay free.",
-                f"Free {format_bytes(missing)} on this machine, delete shards there, or give it fewer layers.",
+                f"The shards on this machine may take {format_bytes(self.limit_bytes)}, and {format_bytes(missing)} "
+                "more are needed than older shards can give way for.",
+                "Allow more there (shardd run --store-limit), or give it fewer layers.",
                 missing,
             )
+        raise DiskFull(
+            f"The disk lacks {format_bytes(missing)}: {format_bytes(self._reserve)} always stay free.",
+            f"Free {format_bytes(missing)} on this machine, delete shards there, or give it fewer layers.",
+            missing,
+        )
 
     def _manifests(self) -> list[ShardManifest]:
         """Return every readable manifest, also those with units missing."""

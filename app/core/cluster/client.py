@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import grpc
 import grpc.aio
@@ -21,6 +21,17 @@ LOAD_QUIET_S = 60.0  # a load that reports nothing for so long is given up
 PUSH_QUIET_S = 30.0
 
 Reply = TypeVar("Reply")
+
+
+class UnitToFetch(Protocol):
+    """size: bytes of the unit's file."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def size(self) -> int: ...
 
 
 class AgentError(ShardboardError):
@@ -85,9 +96,28 @@ class AgentClient:
             raise self._translated(error) from error
         except (grpc.aio.UsageError, asyncio.InvalidStateError) as error:
             # The agent answered while pieces were still being written: its answer says why.
-            raise AgentError(f"{self.name} refused a unit: {await call.details() or error}.") from error
+            code = await call.code()
+            raise AgentError(f"{self.name} refused a unit: {await call.details() or error}.", code=code) from error
         finally:
             call.cancel()
+
+    async def grant_units(self, digests: Sequence[str], certificate_pem: bytes) -> bytes:
+        """A token with which the machine with this certificate may fetch these units from this node."""
+        request = agent_pb2.GrantUnitsRequest(digests=digests, certificate=certificate_pem)
+        return (await self._call(self._shards.GrantUnits, request)).token
+
+    def fetch_units(
+        self, addresses: Sequence[str], port: int, certificate_pem: bytes, token: bytes, units: Sequence[UnitToFetch]
+    ) -> AsyncIterator[agent_pb2.FetchProgress]:
+        """Has this node fetch units from the one at these addresses."""
+        request = agent_pb2.FetchUnitsRequest(
+            addresses=addresses,
+            port=port,
+            certificate=certificate_pem,
+            token=token,
+            units=[agent_pb2.UnitReference(name=u.name, digest=u.digest, bytes=u.size) for u in units],
+        )
+        return self._stream(self._push.FetchUnits(request), LOAD_QUIET_S)
 
     async def put_shard(self, manifest: agent_pb2.ShardManifest) -> str:
         return (await self._call(self._shards.PutShard, manifest, seconds=60)).shard_id

@@ -35,15 +35,27 @@ class LocalAgents:
     """
 
     def __init__(
-        self, names: Sequence[str], identity: Identity, *, folder: Path | None = None, memory_limit: str = ""
+        self,
+        names: Sequence[str],
+        identity: Identity,
+        *,
+        folder: Path | None = None,
+        memory_limit: str = "",
+        store_limit: int | None = None,
     ) -> None:
         self.names = tuple(names)
         self._identity = identity
         self._temporary = folder is None
         self._folder = folder
         self._memory_limit = memory_limit
+        self._store_limit = store_limit
         self._processes: list[asyncio.subprocess.Process] = []
         self.nodes: tuple[KnownNode, ...] = ()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where their data lies; None before they start and after they end."""
+        return self._folder
 
     @property
     def process_ids(self) -> tuple[int, ...]:
@@ -73,6 +85,8 @@ class LocalAgents:
         arguments += ["--trust", str(certificate), "--json", "--exit-with-stdin"]
         if self._memory_limit:
             arguments += ["--memory-limit", self._memory_limit]
+        if self._store_limit is not None:
+            arguments += ["--store-limit", str(self._store_limit)]
         with log.open("wb") as log_file:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,

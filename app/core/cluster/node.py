@@ -85,6 +85,12 @@ def version_problem(description: agent_pb2.Description, mlx_lm: str | None = Non
     return None
 
 
+def addresses_of(node: Node) -> list[str]:
+    """Where other machines try to reach a node: as we do, then as it describes itself."""
+    described = list(node.description.addresses) if node.description else []
+    return list(dict.fromkeys([node.address.host, *described]))
+
+
 class Node:
     """Keeps one agent connected. All members are for the loop's thread; on_change is called after every change."""
 

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 from app.core.cluster.client import AgentError
-from app.core.cluster.node import Node
-from app.core.deployment.push import push_shard
+from app.core.cluster.node import Node, addresses_of
+from app.core.deployment.push import Transfer, TransferFailed, bring_shards, shard_orders
 from app.core.deployment.source import ModelSource
 from app.core.errors import SentenceError, ShardboardError
-from app.core.placement.placement import Placement, StageRange
+from app.core.placement.placement import Placement
 from app.core.snapshot import TransferView
 from shardd.model.inventory import Inventory
 from shardd.rpc import agent_pb2
@@ -46,10 +46,20 @@ class Deployment:
     placement: Placement
     context_tokens: int
     stages: tuple[LiveStage, ...]
-    sent_bytes: int = 0
+    transfers: tuple[Transfer, ...] = ()
     load_bytes: int = 0
     load_seconds: float = 0.0
     max_batch: int = MAX_BATCH
+
+    @property
+    def sent_bytes(self) -> int:
+        """What this controller sent for it."""
+        return sum(transfer.sent_bytes for transfer in self.transfers)
+
+    @property
+    def fetched_bytes(self) -> int:
+        """What nodes fetched from each other for it."""
+        return sum(transfer.fetched_bytes for transfer in self.transfers)
 
 
 class DeploymentFailed(ShardboardError):
@@ -79,10 +89,9 @@ async def deploy(order: DeployOrder, nodes: Mapping[str, Node]) -> Deployment:
     epoch = time.time_ns() // 1000
     loaded: list[LiveStage] = []
     try:
-        pushed = await _on_each(placed, [_push(order, node, stage) for node, stage in _pairs(order, placed)])
+        shard_ids, transfers = await _bring(order, placed, [node for node in nodes.values() if node not in placed])
         began = time.monotonic()
         tokens = [secrets.token_bytes(32) for _ in placed]  # tokens[i] opens the lane into stage i
-        shard_ids = [shard_id for shard_id, _ in pushed]
         loads = [
             _load(order, epoch, placed, index, shard_ids[index], tokens[index], loaded) for index in range(len(placed))
         ]
@@ -101,7 +110,7 @@ async def deploy(order: DeployOrder, nodes: Mapping[str, Node]) -> Deployment:
         placement=order.placement,
         context_tokens=order.context_tokens,
         stages=tuple(stages),
-        sent_bytes=sum(sent for _, sent in pushed),
+        transfers=tuple(transfers),
         load_bytes=sum(order.inventory.weights_bytes(stage.first, stage.last) for stage in order.placement.stages),
         load_seconds=seconds,
         max_batch=order.options.max_batch,
@@ -121,19 +130,13 @@ async def connect(
     following = (index + 1) % len(stages)
     request = agent_pb2.ConnectStageRequest(
         stage_id=stages[index].stage_id,
-        addresses=lane_addresses(nodes[following]),
+        addresses=addresses_of(nodes[following]),
         port=stages[following].lane_port,
         outbound_token=tokens[following],
         certificate=nodes[following].known.certificate_pem,
         max_batch=max_batch if all(stage.batchable for stage in stages) else 1,
     )
     await nodes[index].client.connect_stage(request)
-
-
-def lane_addresses(node: Node) -> list[str]:
-    """Where other machines try to reach a node: as we do, then as it describes itself."""
-    described = list(node.description.addresses) if node.description else []
-    return list(dict.fromkeys([node.address.host, *described]))
 
 
 async def restart(deployment: Deployment, index: int, nodes: Mapping[str, Node]) -> Deployment:
@@ -170,12 +173,17 @@ async def unload(stages: Sequence[LiveStage], nodes: Mapping[str, Node]) -> None
     await asyncio.gather(*(one(stage) for stage in stages), return_exceptions=True)
 
 
-def _pairs(order: DeployOrder, placed: Sequence[Node]) -> list[tuple[Node, StageRange]]:
-    return list(zip(placed, order.placement.stages, strict=True))
-
-
-async def _push(order: DeployOrder, node: Node, stage: StageRange) -> tuple[str, int]:
-    return await push_shard(node, order.model, order.inventory, order.source, stage.first, stage.last)
+async def _bring(
+    order: DeployOrder, placed: Sequence[Node], others: Sequence[Node]
+) -> tuple[list[str], list[Transfer]]:
+    ranges = [(stage.first, stage.last) for stage in order.placement.stages]
+    wanted = shard_orders(placed, ranges, order.inventory, order.source)
+    try:
+        return await bring_shards(order.model, order.inventory, wanted, others)
+    except TransferFailed as error:
+        raise DeploymentFailed(error.node, error.cause, error.remedy) from error
+    except AgentError as error:
+        raise DeploymentFailed("", error.cause, error.remedy) from error
 
 
 async def _load(

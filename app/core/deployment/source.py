@@ -15,12 +15,16 @@ from shardd.rpc.options import PIECE_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """One thing to push. pieces(start) gives its bytes from an offset on, about 1 MB at a time."""
+    """One thing to push. pieces(start) gives its bytes from an offset on, about 1 MB at a time.
+
+    changed() tells whether its content is another one by now than what was hashed.
+    """
 
     name: str
     digest: str
     size: int
     pieces: Callable[[int], Iterator[bytes]]
+    changed: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,19 @@ def blueprint_blob(inventory: Inventory) -> Blob:
         for at in range(start, len(content), PIECE_BYTES):
             yield content[at : at + PIECE_BYTES]
 
-    return Blob("blueprint", blake3(content).hexdigest(), len(content), pieces)
+    return Blob("blueprint", blake3(content).hexdigest(), len(content), pieces, lambda: False)
 
 
 def unit_blob(unit: Unit, digests: DigestCache) -> Blob:
     """Hashes the unit where that was not done before: blocks on the disk."""
-    return Blob(unit.name, digests.digest(unit), unit_size(unit), lambda start: unit_pieces(unit, PIECE_BYTES, start))
+    digest = digests.digest(unit)
+    return Blob(
+        unit.name,
+        digest,
+        unit_size(unit),
+        lambda start: unit_pieces(unit, PIECE_BYTES, start),
+        lambda: digests.known(unit) != digest,
+    )
 
 
 def model_source(inventory: Inventory, digests: DigestCache, progress: Callable[[int], None]) -> ModelSource:

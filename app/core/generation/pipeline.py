@@ -10,8 +10,8 @@ import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 
-from app.core.cluster.node import Node
-from app.core.deployment.deployment import Deployment, lane_addresses
+from app.core.cluster.node import Node, addresses_of
+from app.core.deployment.deployment import Deployment
 from app.core.generation.lanes import ControllerLane, dial
 from app.core.generation.request import Sampling
 from shardd.identity import Identity
@@ -110,7 +110,7 @@ class Pipeline:
         node = nodes[stage.node]
         grant = await node.client.grant_lane(stage.stage_id)
         return await dial(
-            lane_addresses(node),
+            addresses_of(node),
             grant.port,
             self._identity,
             node.known.certificate_pem,
