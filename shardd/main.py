@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import shardd
-from shardd.host import HostError, SizeError, data_directory, format_bytes, parse_size
+from shardd.host import HostError, SizeError, data_directory, format_bytes, keep_freed_memory, parse_size
 from shardd.identity import IdentityError, short_fingerprint
 
 DEFAULT_PORT = 8101
@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     from shardd.agent.service import AgentSettings
 
+    keep_freed_memory()
     loopback = options.host.startswith("127.") or options.host in ("::1", "localhost")
     settings = AgentSettings(
         host=options.host,

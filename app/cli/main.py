@@ -13,12 +13,14 @@ from typing import Any
 
 import shardd
 from app.core.errors import SentenceError, UsageError
+from shardd.host import keep_freed_memory
 
 Command = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
+    keep_freed_memory()
     try:
         return options.run(options)
     except UsageError as error:
@@ -131,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     command("undeploy", "unload the model everywhere", _awaited("undeploy"))
 
     models = command("models", "models on this machine's disk and on the hub", _awaited("models"))
-    actions = ["list", "show", "search", "pull", "add", "remove", "token", "convert"]
+    actions = ["list", "show", "search", "pull", "add", "remove", "token", "convert", "cancel"]
     models.add_argument("action", nargs="?", choices=actions, default="list")
     models.add_argument("words", nargs="*", metavar="NAME", help="a name, owner/name, a folder, or words to search")
     models.add_argument("--context", type=_positive, metavar="N", help="show: what it needs for so many tokens")

@@ -35,6 +35,7 @@ async def models(options: argparse.Namespace) -> int:
         "remove": _remove,
         "token": _token,
         "convert": _convert,
+        "cancel": _cancel,
     }
     return await actions[options.action](library, options)
 
@@ -193,6 +194,16 @@ async def _remove(library: Library, options: argparse.Namespace) -> int:
         raise UsageError("Which model?", "Write: shardboard models remove NAME")
     done = await asyncio.to_thread(library.remove, name)
     print_json({"removed": name, "text": done}) if options.json else print(done)
+    return 0
+
+
+async def _cancel(library: Library, options: argparse.Namespace) -> int:
+    repo = _words(options)
+    if repo not in {each.repo for each in library.downloads}:
+        raise ShardboardError(f'Nothing called "{repo}" is being downloaded.', "Look with: shardboard models")
+    await library.cancel(repo)
+    text = f"What had come of {repo} was deleted."
+    print_json({"cancelled": repo, "text": text}) if options.json else print(text)
     return 0
 
 

@@ -1,5 +1,6 @@
 """This machine: its facts, its readings, its folders, and how sizes are written."""
 
+from shardd.host.allocator import keep_freed_memory
 from shardd.host.errors import HostError, SentenceError, SizeError
 from shardd.host.facts import HostFacts, describe_host
 from shardd.host.load import LoadReader, rss_of
@@ -23,6 +24,7 @@ __all__ = [
     "disk_free",
     "format_bytes",
     "is_locked",
+    "keep_freed_memory",
     "locked",
     "parse_size",
     "private_directory",

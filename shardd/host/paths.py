@@ -82,7 +82,7 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write every byte; `os.write` may stop early.
 
     Raises:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import grpc
 import grpc.aio
 
 from shardd.identity import Identity
 from shardd.rpc import agent_pb2
-from shardd.rpc.agent_pb2_grpc import ShardsStub
 from shardd.rpc.options import MAX_PUSH_BYTES, channel_credentials, channel_options
+from shardd.rpc.pieces import data_of, serve_call
 from shardd.store import Store, StoreError
 
 REACH_S = 5.0
@@ -29,9 +30,9 @@ async def fetch_units(
             yield agent_pb2.FetchProgress(digest=unit.digest, problem="The machine that holds it cannot be reached.")
         return
     try:
-        stub = ShardsStub(channel)
+        serve = serve_call(channel)
         for unit in request.units:
-            async for progress in _fetch(stub, store, request.token, unit):
+            async for progress in _fetch(serve, store, request.token, unit):
                 yield progress
     finally:
         await channel.close()
@@ -52,7 +53,7 @@ async def _reach(request: agent_pb2.FetchUnitsRequest, identity: Identity) -> gr
 
 
 async def _fetch(
-    stub: ShardsStub, store: Store, token: bytes, unit: agent_pb2.UnitReference
+    serve: Callable[[agent_pb2.ServeUnitRequest], Any], store: Store, token: bytes, unit: agent_pb2.UnitReference
 ) -> AsyncIterator[agent_pb2.FetchProgress]:
     arrived = told = 0
     try:
@@ -60,11 +61,11 @@ async def _fetch(
         with writer:
             if writer.remaining:
                 order = agent_pb2.ServeUnitRequest(token=token, digest=unit.digest, offset=writer.offset)
-                pieces = aiter(stub.ServeUnit(order))
+                pieces = aiter(serve(order))
                 while writer.remaining:
-                    piece = await asyncio.wait_for(anext(pieces), QUIET_S)
-                    await asyncio.to_thread(writer.write, piece.data)
-                    arrived += len(piece.data)
+                    data = data_of(await asyncio.wait_for(anext(pieces), QUIET_S))
+                    await asyncio.to_thread(writer.write, data)
+                    arrived += len(data)
                     if arrived - told >= TELL_BYTES:
                         told = arrived
                         yield agent_pb2.FetchProgress(digest=unit.digest, done_bytes=arrived)

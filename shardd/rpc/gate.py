@@ -12,8 +12,7 @@ import grpc
 import grpc.aio
 
 from shardd.identity import IdentityError, TrustedPeer, TrustedPeers, fingerprint_of
-
-SERVE_UNIT = "/shardd.v1.Shards/ServeUnit"
+from shardd.rpc.pieces import PUSH_UNIT, SERVE_UNIT, decode_piece, encode_piece
 
 
 def fingerprint_of_caller(context: grpc.aio.ServicerContext[Any, Any]) -> str:
@@ -61,11 +60,13 @@ class Gate(grpc.aio.ServerInterceptor):
         }
         if handler_call_details.method == SERVE_UNIT:  # type: ignore[attr-defined]  # grpc's stubs lack it
             return grpc.unary_stream_rpc_method_handler(
-                self._for_granted(handler.unary_stream), handler.request_deserializer, handler.response_serializer
+                self._for_granted(handler.unary_stream), handler.request_deserializer, encode_piece
             )
         wrap, behavior = make[handler.request_streaming, handler.response_streaming]
         checked: Any = self._stream(behavior) if handler.response_streaming else self._unary(behavior)
-        return wrap(checked, handler.request_deserializer, handler.response_serializer)
+        pushed = handler_call_details.method == PUSH_UNIT  # type: ignore[attr-defined]
+        deserializer = decode_piece if pushed else handler.request_deserializer
+        return wrap(checked, deserializer, handler.response_serializer)
 
     async def _check(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         if caller_of(context, self._peers) is None:

@@ -17,6 +17,7 @@ from shardd.rpc.agent_pb2_grpc import ShardsServicer
 from shardd.rpc.fetching import fetch_units
 from shardd.rpc.gate import fingerprint_of_caller
 from shardd.rpc.options import MAX_PUSH_BYTES, PIECE_BYTES
+from shardd.rpc.pieces import Piece, data_of
 from shardd.store import DiskFull, ManifestError, ShardManifest, Store, StoreError, UnitReference
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -49,12 +50,10 @@ class Shards(ShardsServicer):
             disk_free=room,
         )
 
-    async def PushUnit(
-        self, request_iterator: AsyncIterator[agent_pb2.UnitPiece], context: Context
-    ) -> agent_pb2.PushUnitReply:
+    async def PushUnit(self, request_iterator: AsyncIterator[Piece], context: Context) -> agent_pb2.PushUnitReply:
         pieces = aiter(request_iterator)
         first = await _next_piece(pieces, context)
-        if first is None or first.WhichOneof("content") != "header":
+        if not isinstance(first, agent_pb2.UnitPiece) or first.WhichOneof("content") != "header":
             await _refuse(context, "A push must begin with its header.")
         header = first.header
         try:
@@ -62,10 +61,17 @@ class Shards(ShardsServicer):
             with writer:
                 if writer.offset != header.offset:
                     await _refuse(context, f"The push must go on at byte {writer.offset}, not {header.offset}.")
+                writing: asyncio.Future[None] | None = None
                 while (piece := await _next_piece(pieces, context)) is not None:
-                    if len(piece.data) > MAX_PUSH_BYTES:
+                    data = data_of(piece)
+                    if len(data) > MAX_PUSH_BYTES:
                         await _refuse(context, "A piece is too large.")
-                    await asyncio.to_thread(writer.write, piece.data)
+                    if writing is not None:
+                        await writing
+                    # The next piece arrives while this one is written.
+                    writing = asyncio.ensure_future(asyncio.to_thread(writer.write, data))
+                if writing is not None:
+                    await writing
                 await asyncio.to_thread(writer.finish)
         except DiskFull as error:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
@@ -139,9 +145,7 @@ class Shards(ShardsServicer):
         async for progress in fetch_units(self._store, self._identity, request):
             yield progress
 
-    async def ServeUnit(
-        self, request: agent_pb2.ServeUnitRequest, context: Context
-    ) -> AsyncIterator[agent_pb2.UnitPiece]:
+    async def ServeUnit(self, request: agent_pb2.ServeUnitRequest, context: Context) -> AsyncIterator[bytes]:
         """To a machine with a grant: the gate lets it in here and nowhere else."""
         if not self._grants.allows(request.token, fingerprint_of_caller(context), request.digest):
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "This unit was not granted to this machine.")
@@ -154,10 +158,10 @@ class Shards(ShardsServicer):
         with path.open("rb", buffering=0) as file:
             file.seek(request.offset)
             while data := await asyncio.to_thread(file.read, PIECE_BYTES):
-                yield agent_pb2.UnitPiece(data=data)
+                yield data
 
 
-async def _next_piece(pieces: AsyncIterator[agent_pb2.UnitPiece], context: Context) -> agent_pb2.UnitPiece | None:
+async def _next_piece(pieces: AsyncIterator[Piece], context: Context) -> Piece | None:
     """The next piece, or None at the end of the stream. A silent sender is cut off."""
     try:
         return await asyncio.wait_for(anext(pieces), QUIET_S)

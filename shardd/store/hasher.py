@@ -28,7 +28,7 @@ class SideHasher:
     def __init__(self, descriptor: int, existing: int) -> None:
         self._descriptor = descriptor
         self._existing = existing
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[bytes | memoryview] = deque()
         self._waiting_bytes = 0
         self._ended = False
         self._abandoned = False
@@ -38,7 +38,7 @@ class SideHasher:
         self._thread = threading.Thread(target=self._run, name="unit-hash", daemon=True)
         self._thread.start()
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take the next piece; waits while more than 16 MiB lie ahead of it.
 
         Raises:
@@ -94,7 +94,7 @@ class SideHasher:
             self._hash.update(data)
             position += len(data)
 
-    def _next(self) -> bytes | None:
+    def _next(self) -> bytes | memoryview | None:
         with self._changed:
             while not self._waiting and not self._ended:
                 self._changed.wait()

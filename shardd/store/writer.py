@@ -69,7 +69,7 @@ class UnitWriter:
         """How many bytes are still to come."""
         return self._size - self._offset
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append the next bytes. Blocks on the disk and, rarely, on the hash: not for an event loop's thread.
 
         Raises:

@@ -15,6 +15,7 @@ from shardd.identity import Identity
 from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import MachineStub, ShardsStub, StagesStub
 from shardd.rpc.options import PIECE_BYTES, channel_credentials, channel_options
+from shardd.rpc.pieces import push_call
 
 CALL_S = 10.0
 LOAD_QUIET_S = 60.0  # a load that reports nothing for so long is given up
@@ -61,6 +62,7 @@ class AgentClient:
         self._heart = MachineStub(heartbeat)
         self._events = StagesStub(heartbeat)
         self._push = ShardsStub(push)
+        self._push_unit = push_call(push)
 
     async def close(self) -> None:
         await asyncio.gather(*(channel.close() for channel in self._channels))
@@ -81,12 +83,15 @@ class AgentClient:
         self, digest: str, size: int, offset: int, read: Callable[[], bytes | None], sent: Callable[[int], None]
     ) -> None:
         """Sends one unit from offset on. read() blocks for the next piece, None at the end; sent(bytes) after each."""
-        call = self._push.PushUnit()
+        call = self._push_unit()
         try:
             header = agent_pb2.UnitPiece.Header(digest=digest, bytes=size, offset=offset)
             await asyncio.wait_for(call.write(agent_pb2.UnitPiece(header=header)), PUSH_QUIET_S)
-            while (piece := await asyncio.to_thread(read)) is not None:
-                await asyncio.wait_for(call.write(agent_pb2.UnitPiece(data=piece)), PUSH_QUIET_S)
+            reading = asyncio.ensure_future(asyncio.to_thread(read))
+            while (piece := await reading) is not None:
+                # The next piece is read while this one is sent.
+                reading = asyncio.ensure_future(asyncio.to_thread(read))
+                await asyncio.wait_for(call.write(piece), PUSH_QUIET_S)
                 sent(len(piece))
             await call.done_writing()
             await asyncio.wait_for(call, PUSH_QUIET_S + size / (20 * PIECE_BYTES))

@@ -19,7 +19,7 @@ from shardd.host import format_bytes
 from shardd.model.inventory import Inventory
 from shardd.rpc import agent_pb2
 
-AT_ONCE = 2  # units on their way to one node: while one is verified, the next already flows
+AT_ONCE = 3  # units on their way to one node: while one is verified, the next already flow
 OFFER = 500  # digests in one question
 SHOW_S = 0.1
 TRIES = 4  # of one unit, where the network or the agent goes away meanwhile
