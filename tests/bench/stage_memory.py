@@ -73,7 +73,7 @@ def main() -> int:
     for each in results:
         own, before, after, peak = (each[key] / 1e6 for key in ("weights", "before", "after", "peak"))
         print(
-            f"layers {each['layers'][0]:>2} to {each['layers'][1]:>2}: own tensors {own:.0f} MB; process {before:.0f} MB "
+            f"layers {each['layers']}: own tensors {own:.0f} MB; process {before:.0f} MB "
             f"before, {after:.0f} after ({after - own:.0f} beside its tensors), {peak:.0f} at the peak "
             f"({peak - own:.0f} beside)"
         )
