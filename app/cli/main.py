@@ -42,6 +42,10 @@ def _awaited(name: str) -> Callable[[argparse.Namespace], int]:
     def run(options: argparse.Namespace) -> int:
         from app.cli import bench, commands, models
 
+        if name == "serve":  # brings a web server
+            from app.cli.serve import serve
+
+            return asyncio.run(_until_signalled(serve(options)))
         rooms = {"bench": bench, "models": models}
         command: Command = getattr(rooms.get(name, commands), name)
         return asyncio.run(_until_signalled(command(options)))
@@ -114,6 +118,13 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--link", default="", metavar="SHAPE", help="lanes behave so: latency=3ms,jitter=1ms,rate=200mbit"
     )
+
+    serve = command("serve", "an OpenAI-compatible API", _awaited("serve"))
+    _add_cluster(serve)
+    serve.add_argument("--host", default="127.0.0.1", metavar="H", help="default: this machine only")
+    serve.add_argument("--port", type=int, default=8100, metavar="P", help="default 8100; 0: any free one")
+    serve.add_argument("--api-key", default="", metavar="KEY", help="needed beyond this machine")
+    serve.add_argument("--allow-origin", action="append", default=[], metavar="ORIGIN", help="whose web pages may ask")
 
     plan = command("plan", "where a model would go", _awaited("show_plan"))
     plan.add_argument("model", metavar="MODEL")

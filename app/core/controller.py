@@ -30,6 +30,7 @@ from app.core.generation.tokenizer import ModelTokenizer, load_tokenizer
 from app.core.library.digests import DigestCache
 from app.core.library.library import Library
 from app.core.paths import ControllerPaths
+from app.core.placement.budget import kv_capacity_tokens
 from app.core.placement.placement import Placement, Problem
 from app.core.snapshot import (
     ActivityEntry,
@@ -41,7 +42,7 @@ from app.core.snapshot import (
     Snapshot,
     TransferView,
 )
-from app.core.views import node_view, seconds_per_byte
+from app.core.views import node_view, ready_view, seconds_per_byte
 from shardd.host import format_bytes
 from shardd.identity import load_or_create_identity
 from shardd.model.survey import survey
@@ -115,6 +116,11 @@ class Controller:
     def local_agents(self) -> LocalAgents | None:
         """The agents that this controller started itself."""
         return self._agents
+
+    @property
+    def answers(self) -> int:
+        """How many are being written just now."""
+        return self._pipeline.open_sequences if self._pipeline else 0
 
     @property
     def deployment(self) -> Deployment | None:
@@ -331,8 +337,13 @@ class Controller:
             source = model_source(model.inventory, self._digests, show)
             self._digests.save(model.inventory.units)
             name = Path(model.directory).name
+            options = self._options
+            if not options.kv_tokens:
+                room = review.available_bytes(self._nodes)
+                capacity = kv_capacity_tokens(placement, model.inventory, room, context_tokens)
+                options = replace(options, kv_tokens=capacity)
             return DeployOrder(
-                name, model.inventory, source, placement, context_tokens, self._options, self._prefill_chunk_tokens
+                name, model.inventory, source, placement, context_tokens, options, self._prefill_chunk_tokens
             )
 
         loop = asyncio.get_running_loop()
@@ -420,16 +431,7 @@ class Controller:
         self._show(replace(self._deployment_view, state=DeploymentState.FAILED, text=cause))
 
     def _show_ready(self, deployment: Deployment) -> None:
-        text = f"{deployment.model} runs on {len(deployment.stages)} machines."
-        view = DeploymentView(
-            DeploymentState.READY,
-            text,
-            deployment.epoch,
-            deployment.model,
-            deployment.placement,
-            deployment.context_tokens,
-        )
-        self._show(view)
+        self._show(ready_view(deployment))
 
     def _show(self, view: DeploymentView) -> None:
         self._deployment_view = view

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.core.cluster.node import Node
-from app.core.snapshot import MemoryView, NodeView, SpreadView, StageView
+from app.core.deployment.deployment import Deployment
+from app.core.snapshot import DeploymentState, DeploymentView, MemoryView, NodeView, SpreadView, StageView
 from shardd.rpc import agent_pb2
 
 _STATES = {
@@ -95,3 +96,15 @@ def seconds_per_byte(nodes: Sequence[NodeView]) -> dict[str, float]:
 
 def _spread(spread: agent_pb2.Spread) -> SpreadView | None:
     return SpreadView(spread.p50, spread.p95) if spread.samples else None
+
+
+def ready_view(deployment: Deployment) -> DeploymentView:
+    """A deployment that answers."""
+    return DeploymentView(
+        DeploymentState.READY,
+        f"{deployment.model} runs on {len(deployment.stages)} machines.",
+        deployment.epoch,
+        deployment.model,
+        deployment.placement,
+        deployment.context_tokens,
+    )

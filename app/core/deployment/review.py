@@ -30,13 +30,20 @@ def check(
     wrong = problems(placement, tuple(nodes), model.inventory.forbidden_cuts)
     if wrong:
         return wrong
-    available: dict[str, int | None] = {}
-    for name, node in nodes.items():
-        beat = node.beat
-        # What the stages there take is given back before new ones are loaded.
+    return memory_problems(placement, model.inventory, available_bytes(nodes), context_tokens)
+
+
+def available_bytes(nodes: Mapping[str, Node]) -> dict[str, int | None]:
+    """What each node could give to new stages; None where it is not known.
+
+    What stages there take now is given back before new ones are loaded.
+    """
+    beats = {name: node.beat for name, node in nodes.items()}
+    found: dict[str, int | None] = {}
+    for name, beat in beats.items():
         ours = sum(stage.weights_bytes + stage.kv_bytes for stage in beat.stages) if beat else 0
-        available[name] = beat.memory.shard_available + ours if beat else None
-    return memory_problems(placement, model.inventory, available, context_tokens)
+        found[name] = beat.memory.shard_available + ours if beat else None
+    return found
 
 
 def preview(model: ModelView, placement: Placement, nodes: Mapping[str, Node]) -> tuple[NodeMove, ...]:

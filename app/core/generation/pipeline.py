@@ -54,6 +54,10 @@ class Pipeline:
     def usable(self) -> bool:
         return not self._gone and self._head is not None and self._tail is not None
 
+    @property
+    def open_sequences(self) -> int:
+        return len(self._sequences)
+
     def open(
         self, prompt: Sequence[int], sampling: Sampling, max_tokens: int, stop_tokens: Sequence[int]
     ) -> OpenSequence:

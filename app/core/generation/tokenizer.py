@@ -56,6 +56,10 @@ class ModelTokenizer:
             raise ShardboardError(f"The model's chat template refused this conversation: {error}.") from error
         return [int(token) for token in (ids if isinstance(ids, list) else ids["input_ids"])]
 
+    def word(self, token: int) -> str:
+        """One token's own text."""
+        return str(self._wrapped.decode([token]))
+
     def detokenizer(self) -> Detokenizer:
         """A fresh one: it holds the state of one answer."""
         return self._wrapped.detokenizer

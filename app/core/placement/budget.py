@@ -12,6 +12,7 @@ from shardd.model.inventory import Inventory
 
 PROCESS_BYTES = 150_000_000  # a stage's process without weights: about 110 MB resident measured on Linux, and some air
 CHUNK_TOKENS = 512
+CAPACITY_CONTEXTS = 64  # more full contexts at once than these are of no use to anybody
 KV_STEP_TOKENS = 256  # mlx-lm's caches grow by so many tokens at a time
 ITEM_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 
@@ -77,6 +78,24 @@ def needs(inventory: Inventory, first: int, last: int, context_tokens: int, sequ
         kv_bytes(inventory, first, last, context_tokens) * sequences,
         overhead_bytes(inventory, first, last, context_tokens, sequences),
     )
+
+
+def kv_capacity_tokens(
+    placement: Placement, inventory: Inventory, available: Mapping[str, int | None], context_tokens: int
+) -> int:
+    """Tokens that the caches of all sequences together may hold: one full context, and more where memory is left.
+
+    Half of what the tightest node has left beyond a full sequence is given; the rest stays for batches and others.
+    """
+    most = CAPACITY_CONTEXTS * context_tokens
+    for stage in placement.stages:
+        free = available.get(stage.node)
+        per_token = sum(inventory.kv_bytes_per_token[stage.first : stage.last + 1])
+        if free is None or not per_token:
+            continue
+        left = free - needs(inventory, stage.first, stage.last, context_tokens).total
+        most = min(most, context_tokens + max(0, left // 2) // per_token)
+    return max(context_tokens, most)
 
 
 def memory_problems(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.core.deployment.sources import Wanted, plan_rounds
 from shardd.agent.grants import SECONDS, Grants
@@ -29,6 +31,30 @@ def test_the_oldest_first_and_nothing_that_is_needed(
 ) -> None:
     found = evictable(shards, SIZES, safe, lambda shard_id: shard_id in used)
     assert found == order and list(found) == list(order)
+
+
+UNITS = st.frozensets(st.sampled_from(sorted(SIZES)))
+
+
+@given(st.lists(st.tuples(UNITS, st.integers(0, 3), st.booleans()), max_size=6), UNITS)
+def test_what_goes_frees_what_is_said_and_leaves_every_shard_in_use_whole(
+    held: list[tuple[frozenset[str], int, bool]], safe: frozenset[str]
+) -> None:
+    shards = [HeldShard(f"shard {number}", units, used_at) for number, (units, used_at, _) in enumerate(held)]
+    used = {shard.shard_id for shard, (_, _, loaded) in zip(shards, held, strict=True) if loaded}
+    by_id, left, disk = {shard.shard_id: shard for shard in shards}, dict.fromkeys(SIZES), []
+    order = evictable(shards, SIZES, safe, lambda shard_id: shard_id in used)
+    for name, frees in order.items():
+        gone = by_id.pop(name, None)
+        needed = {digest for shard in by_id.values() for digest in shard.digests}
+        doomed = ({name} if gone is None else set(gone.digests)) - needed - safe
+        assert frees == sum(SIZES[digest] for digest in doomed & left.keys()) > 0
+        for digest in doomed & left.keys():
+            del left[digest]
+        disk.append(0.0 if gone is None else 1.0 + gone.used_at)
+    assert disk == sorted(disk), "units without a shard first, then the shards by age"
+    assert used <= by_id.keys() and safe <= left.keys()
+    assert all(shard.digests <= left.keys() for shard in by_id.values())
 
 
 def wanted(*names: str) -> list[Wanted]:
