@@ -1,7 +1,7 @@
 """OpenAI's objects, to our requests and from our answers. Pure; no HTTP here.
 
-Source: the OpenAI API reference, "Chat Completions" and "Completions". Fields that other servers know and OpenAI does not
-(top_k, min_p, repetition_penalty) are taken as well.
+Source: the OpenAI API reference, "Chat Completions" and "Completions". Fields that other servers know and OpenAI does
+not (top_k, min_p, repetition_penalty) are taken as well.
 """
 
 from __future__ import annotations
