@@ -14,6 +14,7 @@ from app.core.library.models import BUILT_IN
 from app.core.paths import ControllerPaths, controller_paths
 from app.core.placement.placement import Placement, even_split, parse_placement, problems
 from shardd.stage.orders import PipelineOptions
+from shardd.stage.shaping import parse_link
 
 DEFAULT_CONTEXT = 4096
 MOST_LOCAL = 64
@@ -51,6 +52,10 @@ async def opened(options: argparse.Namespace, prefix: str = "local") -> AsyncIte
 def pipeline_options(options: argparse.Namespace) -> PipelineOptions:
     """How the command line wants the pipeline driven."""
     usual = PipelineOptions()
+    try:
+        parse_link(getattr(options, "link", ""))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     return PipelineOptions(
         max_batch=getattr(options, "max_batch", usual.max_batch),
         speculate=not getattr(options, "no_speculation", False),

@@ -61,13 +61,20 @@ class Flow:
     logits: Form
 
 
+_Targets = dict[Target, tuple[Any, ...]]
+"""Targets, with keys that are equal for those which are one array in both runs."""
+
+
 def find_flow(traced: Trace) -> Flow:
     """Draw the flow from a trace."""
     count = traced.layer_count
-    crossings: dict[int, dict[Target, int]] = {cut: {} for cut in range(1, count)}
+    crossings: dict[int, _Targets] = {cut: {} for cut in range(1, count)}
     forbidden: dict[int, str] = {}
+    borrowers: dict[int, int] = {}
     for run in (traced.prompt, traced.step):
-        _find_crossings(run, traced, crossings, forbidden)
+        _find_crossings(run, traced, crossings, forbidden, borrowers)
+    for owner, last in borrowers.items():
+        _forbid(forbidden, owner + 1, last, count, f"layers {owner} to {last} share one cache")
     for prompt, step in zip(traced.prompt.calls, traced.step.calls, strict=True):
         if prompt.numbers != step.numbers:  # only arrays can cross
             _forbid(forbidden, 1, count, count, f"layer {prompt.layer} hands over a number that changes")
@@ -90,9 +97,16 @@ def find_flow(traced: Trace) -> Flow:
 
 
 def _find_crossings(
-    run: Run, traced: Trace, crossings: dict[int, dict[Target, int]], forbidden: dict[int, str]
+    run: Run,
+    traced: Trace,
+    crossings: dict[int, _Targets],
+    forbidden: dict[int, str],
+    borrowers: dict[int, int],
 ) -> None:
-    """Add to each cut its targets in `run`, with a key that is equal for equal arrays."""
+    """Add to each cut its targets in `run`.
+
+    borrowers: for a layer whose cache others read, the last that does.
+    """
     before = [traced.parameters[name] for name, phases in traced.phases.items() if phases == frozenset({-1})]
     sources: list[tuple[Target | int | None, mx.array]] = [(None, run.tokens), *((None, leaf) for leaf in before)]
     for call in run.calls:
@@ -107,19 +121,20 @@ def _find_crossings(
     origins = ancestors([leaf for _, _, leaf, _ in readers], [leaf for _, leaf in sources])
     for (layer, path, _, identity), indices in zip(readers, origins, strict=True):
         found = [sources[index] for index in sorted(indices)]
-        for source, array in found:
+        for source, _ in found:
             if isinstance(source, Target):
                 for cut in range(source.layer + 1, min(layer, count - 1) + 1):
-                    crossings[cut][source] = id(array)
+                    crossings[cut][source] = (source,)
             elif source is not None:  # read out of another layer's cache
-                _forbid(forbidden, source + 1, layer, count, f"layers {source} to {layer} share one cache")
+                borrowers[source] = max(layer, borrowers.get(source, 0))
         if not any(source is None for source, _ in found):
             continue
         if layer == count or any(source is not None for source, _ in found):
             _forbid(forbidden, 1, layer, count, "the layers after it mix in the embedding again")
             continue
+        target = Target("arg", layer, path)
         for cut in range(1, min(layer, count - 1) + 1):
-            crossings[cut][Target("arg", layer, path)] = identity
+            crossings[cut][target] = (*crossings[cut].get(target, ()), identity)
 
 
 def _forbid_shared_caches(handed: tuple[frozenset[int], ...], forbidden: dict[int, str]) -> None:
@@ -134,8 +149,8 @@ def _forbid(forbidden: dict[int, str], first: int, last: int, count: int, reason
         forbidden.setdefault(cut, reason)
 
 
-def _crossings(targets: dict[Target, int], traced: Trace) -> tuple[Crossing, ...]:
-    grouped: dict[int, list[Target]] = {}
+def _crossings(targets: _Targets, traced: Trace) -> tuple[Crossing, ...]:
+    grouped: dict[Any, list[Target]] = {}
     for target, key in targets.items():
         grouped.setdefault(key, []).append(target)
     return tuple(Crossing(_target_form(group[0], traced), tuple(group)) for group in grouped.values())

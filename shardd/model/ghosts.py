@@ -31,27 +31,34 @@ class Ghosts:
 
     def __init__(self, *, tame: bool = False) -> None:
         self._tame = tame
-        self._seeds: dict[mx.Dtype, mx.array] = {}
+        self._seeds: dict[tuple[mx.Dtype, bool], mx.array] = {}
 
     @property
     def seeds(self) -> list[mx.array]:
         return list(self._seeds.values())
 
     def make(self, dtype: mx.Dtype, shape: tuple[int, ...]) -> mx.array:
-        if dtype not in self._seeds:
-            self._seeds[dtype] = _poison(dtype)
-        seed = self._seeds[dtype]
-        # Broadcast to its own shape the seed would be itself, and one ghost like another.
-        return mx.broadcast_to(seed, shape) if shape else mx.stop_gradient(seed)
+        return self._make(dtype, shape, tame=False)
 
     def of(self, forms: Forms) -> dict[str, mx.array]:
         """A ghost for each tensor of `forms`."""
-        return {name: self._of(getattr(mx, DTYPES[dtype]), shape) for name, (dtype, shape) in forms.items()}
+        return {
+            name: self._make(getattr(mx, DTYPES[dtype]), shape, tame=self._tame and len(shape) == 1)
+            for name, (dtype, shape) in forms.items()
+        }
 
-    def _of(self, dtype: mx.Dtype, shape: tuple[int, ...]) -> mx.array:
-        if self._tame and len(shape) == 1 and mx.issubdtype(dtype, mx.inexact):
-            return mx.broadcast_to(mx.ones((), dtype), shape)
-        return self.make(dtype, shape)
+    def _make(self, dtype: mx.Dtype, shape: tuple[int, ...], *, tame: bool) -> mx.array:
+        if (dtype, tame) not in self._seeds:
+            self._seeds[dtype, tame] = _one(dtype) if tame and mx.issubdtype(dtype, mx.inexact) else _poison(dtype)
+        seed = self._seeds[dtype, tame]
+        # Broadcast to its own shape the seed would be itself, and one ghost like another.
+        return mx.broadcast_to(seed, shape) if shape else mx.stop_gradient(seed)
+
+
+def _one(dtype: mx.Dtype) -> mx.array:
+    seed = mx.ones((), dtype)
+    evaluate(seed)
+    return seed
 
 
 def _poison(dtype: mx.Dtype) -> mx.array:

@@ -11,15 +11,20 @@ computed. Masks and offsets it makes there from shapes and caches are right.
 """
 
 import contextlib
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, cast
 
 import mlx.core as mx
 
 from shardd.model.flow import Crossing, Flow, Target
 from shardd.model.ghosts import Ghosts
-from shardd.model.leaves import Form, LeafPath, assign, class_of, evaluate, flatten, rebuild
+from shardd.model.leaves import Form, LeafPath, assign, class_of, evaluate, find, rebuild, state_of
 from shardd.model.trace import spy_class
+
+BLANK_PASSES = 256
+"""How often the same ghosts are handed to the model. One that does `h += x` makes them grow by a node each time."""
+BLANK_SIZES = 8
+"""For how many sizes of a pass they are kept: prefill chunks and steps of several sequences come by turns."""
 
 
 class Slice:
@@ -40,20 +45,36 @@ class Slice:
         self._flow = flow
         self._first, self._last = first, last
         self._ghosts = Ghosts()
-        self._seen: dict[Target, Any] = {}
+        # What is seen in a pass stands in numbered slots: to look up a target takes longer than to call a hole.
+        self._slots: dict[Target, int] = {}
+        self._seen: list[Any] = []
         self._returns: list[Any] = []
         self._blanks: dict[tuple[int, int], tuple[mx.array, list[Any]]] = {}
+        self._blank_passes = 0
+        # A crossing's targets are all the same array: the first one is enough.
+        leaving = [crossing.targets[0] for crossing in self.sent]
+        self._leaving = [self._slot(target) for target in leaving]
         # Arguments made before the first layer are collected where layers that are elsewhere would be called.
-        late = [target.layer for target in _targets(self.sent) if target.kind == "arg"]
+        late = [target.layer for target in leaving if target.kind == "arg"]
         self._leave_after = max((last, *late)) if first == 0 else last
         for number, layer in enumerate(list(model.layers)):
-            call = self._call_of(number, type(layer))
+            call = self._call_of(number, type(layer), [target for target in leaving if target.layer == number])
             if call:
                 layer.__class__ = spy_class(class_of(layer), {"__call__": call})
+            if not first <= number <= last:
+                # What model files look up in layers that are elsewhere is found at once, not by nn.Module's detour.
+                state_of(layer).update(layer)
+        self._arriving = [
+            (
+                [self._slots[target] for target in crossing.targets if target in self._slots],
+                [(target.layer, target.path) for target in crossing.targets if target.kind == "out"],
+            )
+            for crossing in self.received
+        ]
 
     def __call__(self, inputs: mx.array | Sequence[mx.array], entries: list[Any]) -> list[mx.array]:
         """Run on token ids (B, L) or on crossing arrays, with a full-length cache list; lazily."""
-        self._seen.clear()
+        self._seen[:] = [None] * len(self._slots)
         if isinstance(inputs, mx.array):
             tokens = inputs
             if self._leave_after > self._last:
@@ -63,7 +84,7 @@ class Slice:
         try:
             return [self._model(tokens, cache=entries)]
         except _Leave:
-            return [self._seen[crossing.targets[0]] for crossing in self.sent]
+            return [self._seen[slot] for slot in self._leaving]
 
     def sizes(self, inputs: mx.array | Sequence[mx.array]) -> tuple[int, int]:
         """Batch and token count of `inputs`."""
@@ -93,15 +114,20 @@ class Slice:
         """Stand-in tokens, and what each hole returns."""
         tokens, blanks = self._blanks_for(self.sizes(arrays))
         returns = list(blanks)
-        for crossing, array in zip(self.received, arrays, strict=True):
-            for target in crossing.targets:
-                self._seen[target] = array
-                if target.kind == "out":
-                    returns[target.layer] = _put(returns[target.layer], target.path, array)
+        for (slots, places), array in zip(self._arriving, arrays, strict=True):
+            for slot in slots:
+                self._seen[slot] = array
+            for layer, path in places:
+                # A copy, as `h += x` would change the array itself, which may have to go on to the next stage.
+                returns[layer] = _put(returns[layer], path, array.__copy__())
         return tokens, returns
 
     def _blanks_for(self, size: tuple[int, int]) -> tuple[mx.array, list[Any]]:
         """Tokens that nobody reads, and what each layer returns, with ghosts as leaves."""
+        self._blank_passes += 1
+        if self._blank_passes > BLANK_PASSES or (size not in self._blanks and len(self._blanks) == BLANK_SIZES):
+            self._blank_passes = 0
+            self._blanks.clear()
         if size not in self._blanks:
 
             def ghost(_: LeafPath, form: Form) -> mx.array:
@@ -109,28 +135,36 @@ class Slice:
 
             tokens = mx.zeros(size, mx.int32)
             evaluate(tokens)
-            self._blanks = {size: (tokens, [rebuild(returned, ghost) for returned in self._flow.returned])}
-        return self._blanks[size]  # the last size only: decoding repeats it
+            self._blanks[size] = (tokens, [rebuild(returned, ghost) for returned in self._flow.returned])
+        return self._blanks[size]
 
-    def _call_of(self, number: int, real: Any) -> Callable[..., Any] | None:
-        """What calling layer `number` does here; None for what it always did."""
+    def _slot(self, target: Target) -> int:
+        """Where the target's array is kept during a pass."""
+        return self._slots.setdefault(target, len(self._slots))
+
+    def _call_of(self, number: int, real: Any, wanted: list[Target]) -> Callable[..., Any] | None:
+        """What calling layer `number` does here, where `wanted` leaves from; None for what it always did."""
         if number < self._first:
             return self._hole_before(number)
         if number > self._last:
-            return self._hole_after(number)
+            return self._hole_after(number, wanted)
         leaves = number == self._leave_after and number + 1 < self._flow.layer_count
-        wanted = [target for target in _targets(self.sent) if target.layer == number]
-        replaced = [target for target in _targets(self.received) if (target.kind, target.layer) == ("arg", number)]
-        if not (leaves or wanted or replaced):
+        kept = [(target.kind == "out", target.path, self._slot(target)) for target in wanted]
+        replaced = [
+            (target.path, self._slot(target))
+            for target in _targets(self.received)
+            if (target.kind, target.layer) == ("arg", number)
+        ]
+        if not (leaves or kept or replaced):
             return None
 
         def layer(this: Any, *args: Any, **kwargs: Any) -> Any:
-            for target in replaced:
-                args, kwargs = _put((args, kwargs), target.path, self._seen[target])
+            for path, slot in replaced:
+                args, kwargs = _put((args, kwargs), path, self._seen[slot])
             returned: Any = real.__call__(this, *args, **kwargs)
-            for target in wanted:
-                source = returned if target.kind == "out" else (args, kwargs)
-                self._seen[target] = flatten(source)[target.path]
+            for out, path, slot in kept:
+                # A copy, as the model may do `h += x` on its way to the next layer.
+                self._seen[slot] = find(returned if out else (args, kwargs), path).__copy__()
             if leaves:
                 raise _Leave(returned)
             return returned
@@ -138,32 +172,36 @@ class Slice:
         return layer
 
     def _hole_before(self, number: int) -> Callable[..., Any]:
-        effects = [target for target in _targets(self.received) if (target.kind, target.layer) == ("effect", number)]
-
+        effects = [
+            (target.path, self._slot(target))
+            for target in _targets(self.received)
+            if (target.kind, target.layer) == ("effect", number)
+        ]
         returns, seen = self._returns, self._seen
 
         def plain_hole(*_: Any, **__: Any) -> Any:
-            return returns[number].__copy__()  # as in `_copy`; on each token's path, once a foreign layer
-
-        if isinstance(self._flow.returned[number], Form) and not effects:
-            return plain_hole
+            return returns[number]  # on each token's path, once a foreign layer: nothing more than this
 
         def hole(_: Any, *args: Any, **kwargs: Any) -> Any:
-            for target in effects:
-                assign((args, kwargs), target.path, seen[target])
-            return _copy(returns[number])
+            for path, slot in effects:
+                assign((args, kwargs), path, seen[slot])
+            return returns[number]
 
-        return hole
+        return hole if effects else plain_hole
 
-    def _hole_after(self, number: int) -> Callable[..., Any]:
-        wanted = [target for target in _targets(self.sent) if target.layer == number]
+    def _hole_after(self, number: int, wanted: list[Target]) -> Callable[..., Any]:
+        kept = [(*target.path[:2], target.path[2:], self._slot(target)) for target in wanted]
+        returns, seen = self._returns, self._seen
+        leaves = number == self._leave_after
 
         def hole(_: Any, *args: Any, **kwargs: Any) -> Any:
-            for target in wanted:
-                self._seen[target] = flatten((args, kwargs))[target.path]
-            if number == self._leave_after:
+            for named, key, path, slot in kept:
+                seen[slot] = (
+                    find(kwargs[key] if named else args[key], path) if path else (kwargs if named else args)[key]
+                )
+            if leaves:
                 raise _Leave
-            return _copy(self._returns[number])
+            return returns[number]
 
         return hole
 
@@ -185,17 +223,16 @@ def _watched(number: int, real: Any, watch: Callable[[int, Any], None]) -> Calla
     return layer
 
 
-def _copy(value: Any) -> Any:
-    """What a hole returns, safe from `h += x`, which would change an array that is used again."""
-    if isinstance(value, mx.array):
-        return value.__copy__()
-    return tuple(map(_copy, cast("Iterable[Any]", value))) if type(value) is tuple else value
-
-
 def _targets(crossings: Sequence[Crossing]) -> list[Target]:
     return [target for crossing in crossings for target in crossing.targets]
 
 
 def _put(value: Any, path: LeafPath, array: mx.array) -> Any:
     """A copy of `value` with `array` at `path`."""
-    return array if not path else rebuild(value, lambda at, leaf: array if at == path else leaf)
+    if not path:
+        return array
+    if type(value) is tuple:  # the usual case, and on each token's path
+        parts = cast("list[Any]", [*value])
+        parts[path[0]] = _put(parts[path[0]], path[1:], array)
+        return tuple(parts)
+    return rebuild(value, lambda at, leaf: array if at == path else leaf)

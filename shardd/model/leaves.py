@@ -77,11 +77,17 @@ def rebuild(value: Any, replace: Callable[[LeafPath, Any], Any], path: LeafPath 
     return twin
 
 
+def find(value: Any, path: LeafPath) -> Any:
+    """What stands at `path` of `value`."""
+    for key in path:
+        value = value[key] if hasattr(value, "__getitem__") else getattr(value, key)
+    return value
+
+
 def assign(value: Any, path: LeafPath, leaf: Any) -> None:
     """Put `leaf` at `path` of `value`, in place; the container it stands in is a list, dict or object."""
     *inner, last = path
-    for key in inner:
-        value = value[key] if hasattr(value, "__getitem__") else getattr(value, key)
+    value = find(value, tuple(inner))
     if hasattr(value, "__setitem__"):
         value[last] = leaf
     else:

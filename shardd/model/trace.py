@@ -239,7 +239,7 @@ def _parts(entry: Any) -> list[Any]:
 
 
 def _cannot_split(model: Any, reason: str) -> str:
-    return f"A {getattr(model, 'model_type', 'model')} model cannot be split: {reason}."
+    return f"A model of type {getattr(model, 'model_type', 'unknown')} cannot be split: {reason}."
 
 
 _ONE_MACHINE = "It can only run on one machine."

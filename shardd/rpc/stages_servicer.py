@@ -15,6 +15,7 @@ from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import StagesServicer
 from shardd.rpc.gate import caller_of
 from shardd.stage.orders import Connect, PipelineOptions
+from shardd.stage.shaping import parse_link
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -179,9 +180,10 @@ def _problem(request: agent_pb2.LoadStageRequest) -> str | None:
     ):
         return "The request is out of bounds."
     try:
+        parse_link(options.link)
         for pem in request.peer_certificates:
             parse_certificate(pem)
-    except IdentityError as error:
+    except (IdentityError, ValueError) as error:
         return str(error)
     return None
 

@@ -74,12 +74,13 @@ class Lane:
         self.clock = ClockOffset()
 
     def send(self, header: lane_pb2.FrameHeader, payload: Sequence[Buffer] = ()) -> None:
-        """Sends one frame; the header's epoch and stamp are set here. Raises LaneClosed."""
+        """Sends one frame; the header's epoch is set here, and its stamp where it has none yet. Raises LaneClosed."""
         views = [memoryview(part).cast("B") for part in payload]
         size = sum(len(view) for view in views)
         header.epoch = self._epoch
         with self._frame_lock:
-            header.sent_ns = time.monotonic_ns()
+            if not header.sent_ns:
+                header.sent_ns = time.monotonic_ns()
             prefix = encode_prefix(header, size)
             if size <= JOIN_BYTES:
                 self._write(memoryview(b"".join([prefix, *views])))

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
 from shardd.rpc import lane_pb2
 from shardd.stage.frames import Buffer
 from shardd.stage.lane import Lane, LaneClosed
+from shardd.stage.shaping import ShapedLink
 
-Letter = tuple[lane_pb2.FrameHeader, Sequence[Buffer]]
+Letter = tuple[float, lane_pb2.FrameHeader, Sequence[Buffer]]
 
 
 class Outbox:
-    """Sends on one lane, in order. on_lost is called once, from the sending thread or the caller's."""
+    """Sends on one lane, in order. on_lost is called once, from the sending thread or the caller's.
 
-    def __init__(self, lane: Lane, name: str, on_lost: Callable[[], None]) -> None:
+    link: bench only, the lane behaves as this link; then everything goes by the thread.
+    """
+
+    def __init__(self, lane: Lane, name: str, on_lost: Callable[[], None], link: ShapedLink | None = None) -> None:
         self.lane = lane
+        self._link = link
         self._on_lost = on_lost
         self._letters: SimpleQueue[Letter | None] = SimpleQueue()
         self._pending = 0
@@ -27,13 +33,18 @@ class Outbox:
 
     def post(self, header: lane_pb2.FrameHeader, payload: Sequence[Buffer] = ()) -> None:
         """Returns at once; the frame goes out after all earlier ones."""
+        due = 0.0
+        if self._link is not None:
+            header.sent_ns = time.monotonic_ns()  # the hop begins here
+            size = header.ByteSize() + sum(len(memoryview(part).cast("B")) for part in payload)
+            due = self._link.leaves_at(time.monotonic(), size)
         with self._lock:
             self._pending += 1
-        self._letters.put((header, payload))
+        self._letters.put((due, header, payload))
 
     def send(self, header: lane_pb2.FrameHeader, payload: Sequence[Buffer] = ()) -> None:
         """Sends in the caller's thread, the quickest way, unless earlier frames still wait."""
-        if self._pending:
+        if self._pending or self._link is not None:
             self.post(header, payload)
             return
         try:
@@ -47,8 +58,11 @@ class Outbox:
 
     def _run(self) -> None:
         while (letter := self._letters.get()) is not None:
+            due, header, payload = letter
             try:
-                self.lane.send(*letter)
+                if due:
+                    time.sleep(max(0.0, due - time.monotonic()))
+                self.lane.send(header, payload)
             except LaneClosed:
                 self._on_lost()
                 return

@@ -40,6 +40,7 @@ from shardd.stage.orders import (
     to_line,
 )
 from shardd.stage.outbox import Outbox
+from shardd.stage.shaping import ShapedLink, parse_link
 from shardd.stage.timings import spread
 from shardd.stage.work import NEXT, Arrived, EngineSettings, Halt, Lost
 
@@ -140,6 +141,7 @@ class Lanes:
         self._engine = engine
         self._identity = identity
         self._epoch = start.epoch
+        self._shape = parse_link(start.options.link)
         self._report = report
         self._lanes: dict[str, Lane] = {}
         self._lock = threading.Lock()
@@ -167,7 +169,8 @@ class Lanes:
         self._join(name, lane)
 
     def _join(self, name: str, lane: Lane) -> None:
-        outbox = Outbox(lane, name or "previous", lambda: self._lost(name, lane))
+        link = ShapedLink(self._shape) if self._shape and name == NEXT else None
+        outbox = Outbox(lane, name or "previous", lambda: self._lost(name, lane), link)
         with self._lock:
             former = self._lanes.get(name)
             self._lanes[name] = lane

@@ -30,6 +30,7 @@ PASSES = ([1, 5, 7, 9, 3, 2, 8], [4, 6, 1], [2], [7], [5])
 """Token ids of a prefill in two chunks and of three steps."""
 GROUP = 32
 CANNOT = "cannot run here"
+NO_CONFIGURATION = "no configuration: write one"
 NO_EXPERTS = "GatherMM"
 """What MLX names when it is to multiply experts in 16 bits on a CPU."""
 WIDE = "*"
@@ -48,6 +49,20 @@ class Outcome:
     refused: dict[int, str] = field(default_factory=dict[int, str])
     results: dict[str, str] = field(default_factory=dict[str, str])
     note: str = ""
+
+
+def try_model_type(model_type: str) -> list[Outcome]:
+    """An outcome for each of its configurations; one that says so where there is none of which it can be built."""
+    try:
+        outcomes = [try_architecture(given) for given in configurations(model_type)]
+        why = "its arguments are not known"
+    except (Exception, SystemExit) as error:  # whatever a model file does where it cannot be imported
+        outcomes, why = [], _words(error)
+    guesses = [outcome.results["float32"] for outcome in outcomes if outcome.origin == "derived"]
+    if outcomes and not (guesses and guesses[0].startswith(CANNOT)):
+        return outcomes
+    why = guesses[0].removeprefix(f"{CANNOT}: ") if guesses else why
+    return [Outcome(model_type, model_type, "none", note=f"{NO_CONFIGURATION} ({why})")]
 
 
 def try_architecture(given: Configuration, precisions: Iterable[str] = PRECISIONS) -> Outcome:
@@ -84,7 +99,7 @@ def _try(given: Configuration, precision: str, outcome: Outcome, *, wide: bool =
 def _compare(inventory: Inventory, expected: list[mx.array], folder: Path, *, alone: bool) -> str:
     """ "exact", or at which cuts it is not."""
     cuts = [cut for cut in range(1, inventory.layer_count) if cut not in inventory.forbidden_cuts]
-    files = _write_units(inventory, folder / "units")
+    files = write_units(inventory, folder / "units")
     splits = [cuts, *([cut] for cut in cuts if alone and len(cuts) > 1)]
     wrong = [split for split in splits if not _equal(_split_logits(_load(inventory, files, split)), expected)]
     return f"WRONG at {wrong}" if wrong else "exact"
@@ -157,7 +172,7 @@ def _load(inventory: Inventory, files: dict[str, Path], cuts: list[int]) -> list
     ]
 
 
-def _write_units(inventory: Inventory, directory: Path) -> dict[str, Path]:
+def write_units(inventory: Inventory, directory: Path) -> dict[str, Path]:
     directory.mkdir()
     files = {unit.name: directory / unit.name for unit in inventory.units}
     for unit in inventory.units:
@@ -176,8 +191,8 @@ def _words(error: BaseException) -> str:
 
 def main() -> int:
     import_mlx_lm_light()
-    for given in configurations(sys.argv[1]):
-        print(json.dumps(asdict(try_architecture(given))))
+    for outcome in try_model_type(sys.argv[1]):
+        print(json.dumps(asdict(outcome)))
     return 0
 
 

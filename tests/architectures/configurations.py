@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 import json
 import pkgutil
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,9 +85,14 @@ SMALL: dict[str, Any] = {
     "topk_method": "noaux_tc",
     "scoring_func": "sigmoid",
 }
+_DENSE = {"hidden_size": 128, "intermediate_size": 192, "vocab_size": 1000}
 SMALLER: dict[str, dict[str, Any]] = {
+    "afm7": {"hidden_dim": 128, "num_heads": 4, "num_kv_heads": 2},
     "dbrx": {"d_model": 128, "ffn_config": {"ffn_hidden_size": 128, "moe_num_experts": 4, "moe_top_k": 2}},
+    "falcon_h1": {"hidden_size": 128, "head_dim": 32, "mamba_d_ssm": 192, "mamba_n_heads": 6, "mamba_d_head": 32},
     "jamba": {"mamba_expand": 4, "mamba_d_state": 16},
+    "lfm2": {"hidden_size": 128, "block_dim": 128, "block_ff_dim": 256, "block_multiple_of": 64},
+    "llama-variant-2": _DENSE,
     "openelm": {
         "model_dim": 256,
         "num_transformer_layers": 6,
@@ -93,13 +100,17 @@ SMALLER: dict[str, dict[str, Any]] = {
         "num_kv_heads": [2] * 6,
         "ffn_multipliers": [0.5, 1.0, 1.5, 2.0, 2.5, 3.0],
     },
-    "qwen2_moe": {
-        "hidden_size": 128,
-        "intermediate_size": 128,
-        "moe_intermediate_size": 64,
-        "shared_expert_intermediate_size": 128,
-        "vocab_size": 1000,
+    "phi3small": {"hidden_size": 64},
+    "pixtral": {
+        "text_config": _DENSE
+        | {"model_type": "llama", "num_hidden_layers": 4, "num_attention_heads": 4, "rms_norm_eps": 1e-5}
+        | {"tie_word_embeddings": False}
     },
+    "qwen2": _DENSE,
+    "qwen2_moe": _DENSE | {"moe_intermediate_size": 64, "shared_expert_intermediate_size": 128},
+    "qwen3-variant-2": _DENSE | {"head_dim": 32},
+    "qwen3_moe": {"moe_intermediate_size": 64},
+    "stablelm-variant-2": _DENSE,
 }
 """Sizes that make a shared configuration as quick as the others."""
 BY_TYPE: tuple[tuple[str, Any], ...] = (
@@ -123,15 +134,27 @@ class Configuration:
 
 
 def model_types() -> list[str]:
-    """Every module of the installed mlx-lm that is an architecture."""
-    with contained_imports():
-        models: Any = importlib.import_module("mlx_lm.models")
+    """Every module of the installed mlx-lm that is an architecture, without importing any."""
     names: list[str] = []
-    for found in pkgutil.iter_modules(models.__path__):
-        source = (Path(models.__path__[0]) / f"{found.name}.py").read_text()
+    for found in pkgutil.iter_modules(_folders()):
+        source = Path(found.module_finder.find_spec(found.name).origin).read_text()
         if re.search(r"\bModel\b", source) and re.search(r"\bModelArgs\b", source):
             names.append(found.name)
     return names
+
+
+def _folders() -> list[str]:
+    if "mlx_lm.models" in sys.modules:
+        return list(sys.modules["mlx_lm.models"].__path__)
+    package: Any = importlib.util.find_spec("mlx_lm")
+    return [str(Path(folder) / "models") for folder in package.submodule_search_locations]
+
+
+def other_names() -> dict[str, str]:
+    """Names in config.json that mlx-lm takes for one of its model types, and for which."""
+    with contained_imports():
+        utils: Any = importlib.import_module("mlx_lm.utils")
+    return dict(utils.MODEL_REMAPPING)
 
 
 def configurations(model_type: str) -> list[Configuration]:

@@ -86,6 +86,8 @@ class Toy(nn.Module):
                     h = layer(h, skip=e)
                 case "one each":
                     h = layer(h, per_layer=per_layer[number])
+                case "one each in a prompt":
+                    h = layer(h, per_layer[number] if tokens.shape[1] > 1 else e)
                 case "looks at the next":
                     following = self.layers[(number + 1) % COUNT]
                     h = layer(h, following.scale * 3 if following.odd else following.inner.weight[0])
@@ -96,7 +98,7 @@ class Toy(nn.Module):
 
 WAYS = (
     "plain", "in place", "hands on", "hands on in place", "remembers", "nested", "embedding", "embedding by name",
-    "one each", "looks at the next",
+    "one each", "one each in a prompt", "looks at the next",
 )  # fmt: skip
 
 
@@ -162,7 +164,12 @@ def test_what_arrives_stays_as_it_is(way: str, stages: Callable[..., list[Slice]
 def test_a_head_goes_no_further_than_it_must(stages: Callable[..., list[Slice]]) -> None:
     """One embedding for all layers is seen in the next one's arguments; one for each has to be collected from all."""
     reached = {way: stages(way, [2])[0]._leave_after for way in WAYS}  # pyright: ignore[reportPrivateUsage]
-    assert reached == dict.fromkeys(WAYS, 1) | {"embedding": 2, "embedding by name": 2, "one each": 3}
+    assert reached == dict.fromkeys(WAYS, 1) | {
+        "embedding": 2,
+        "embedding by name": 2,
+        "one each": 3,
+        "one each in a prompt": 3,
+    }
 
 
 def test_foreign_layers_answer_questions(stages: Callable[..., list[Slice]]) -> None:

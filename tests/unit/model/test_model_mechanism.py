@@ -58,6 +58,17 @@ def test_ghosts_take_no_memory_and_poison(dtype: mx.Dtype) -> None:
         assert mx.isnan(ghost[5, 7]).item()
 
 
+@pytest.mark.parametrize("tame", [False, True])
+def test_what_stands_on_a_ghost_is_seen(tame: bool) -> None:
+    """Tame ghosts are numbers where they are vectors; all of them lead to a seed."""
+    ghosts = Ghosts(tame=tame)
+    made = ghosts.of({"vector": ("F32", (3,)), "matrix": ("F32", (3, 3)), "one": ("F32", ()), "whole": ("U32", (3,))})
+    results = [array * 2 for array in made.values()]
+    assert all(ancestors(results, ghosts.seeds))
+    numbers = {name: not mx.isnan(array).any().item() for name, array in made.items()}
+    assert numbers == {"vector": tame, "matrix": False, "one": False, "whole": True}
+
+
 class Layer(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -150,3 +150,22 @@ def test_a_plan_that_does_not_fit_says_why(
     assert report.to_json()["why_not"] == report.why_not
     assert words in report.to_text() and ("GB missing" in report.to_text()) == bool(stages)
     assert report.predicted == Prediction()
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "placement", "ranges", "words"),
+    [
+        ((2,), None, [(0, 2), (3, 3)], ""),
+        ((1, 2), None, [(0, 2), (3, 3)], ""),
+        ((1, 2, 3), None, [(0, 3)], ""),
+        ((2,), placed(4, a=(0, 1), b=(2, 3)), [], "cannot be cut before layer 2 (they share a cache)"),
+        ((2,), placed(4, a=(0, 0), b=(1, 3)), [(0, 0), (1, 3)], ""),
+    ],
+)
+def test_a_plan_keeps_to_allowed_cuts(
+    forbidden: tuple[int, ...], placement: Placement | None, ranges: list[tuple[int, int]], words: str
+) -> None:
+    nodes = [NodeCapacity("a", 9 * GB), NodeCapacity("b", 5 * GB)]
+    report = plan("tiny", model([GB] * 4, forbidden=forbidden), nodes, 512, placement)
+    assert [(stage.first, stage.last) for stage in report.stages] == ranges
+    assert report.fits == (not words) and words in report.why_not
