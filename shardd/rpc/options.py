@@ -16,7 +16,16 @@ MAX_PUSH_BYTES = PIECE_BYTES + 64 * 1024
 
 Options = list[tuple[str, int | str]]
 
-_SHARED: Options = [("grpc.enable_http_proxy", 0), ("grpc.max_send_message_length", MAX_PUSH_BYTES)]
+# How far ahead of its reader a stream may be. Left to its own measuring, gRPC let a sender on loopback go hundreds of
+# megabytes ahead of the disk: an agent that received a model grew by 115-520 MB, with this by 73-100, as fast.
+_AHEAD_BYTES = 4 * 1024 * 1024
+
+_SHARED: Options = [
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.max_send_message_length", MAX_PUSH_BYTES),
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", _AHEAD_BYTES),
+]
 
 
 def channel_options(max_receive_bytes: int = MAX_CONTROL_BYTES) -> Options:

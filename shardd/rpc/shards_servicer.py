@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NoReturn
 
 import grpc
@@ -18,12 +18,13 @@ from shardd.rpc.fetching import fetch_units
 from shardd.rpc.gate import fingerprint_of_caller
 from shardd.rpc.options import MAX_PUSH_BYTES, PIECE_BYTES
 from shardd.rpc.pieces import Piece, data_of
-from shardd.store import DiskFull, ManifestError, ShardManifest, Store, StoreError, UnitReference
+from shardd.store import DiskFull, ManifestError, ShardManifest, Store, StoreError, UnitBusy, UnitReference, UnitWriter
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 MAX_OFFERED = 2000
 MAX_ADDRESSES = 16
+MOST_WAITING = 4  # pieces of one push that wait for the disk
 QUIET_S = 30.0  # a push that sends nothing for so long is given up
 
 
@@ -61,20 +62,12 @@ class Shards(ShardsServicer):
             with writer:
                 if writer.offset != header.offset:
                     await _refuse(context, f"The push must go on at byte {writer.offset}, not {header.offset}.")
-                writing: asyncio.Future[None] | None = None
-                while (piece := await _next_piece(pieces, context)) is not None:
-                    data = data_of(piece)
-                    if len(data) > MAX_PUSH_BYTES:
-                        await _refuse(context, "A piece is too large.")
-                    if writing is not None:
-                        await writing
-                    # The next piece arrives while this one is written.
-                    writing = asyncio.ensure_future(asyncio.to_thread(writer.write, data))
-                if writing is not None:
-                    await writing
+                await _receive(pieces, writer, context)
                 await asyncio.to_thread(writer.finish)
         except DiskFull as error:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+        except UnitBusy as error:
+            await context.abort(grpc.StatusCode.ABORTED, str(error))
         except StoreError as error:
             await _refuse(context, str(error))
         return agent_pb2.PushUnitReply(received_bytes=header.bytes)
@@ -161,10 +154,35 @@ class Shards(ShardsServicer):
                 yield data
 
 
+async def _receive(pieces: AsyncIterator[Piece], writer: UnitWriter, context: Context) -> None:
+    """Writes what comes until the stream ends. Raises StoreError."""
+    writing: asyncio.Future[None] | None = None
+    waiting: list[memoryview | bytes] = []
+    while (piece := await _next_piece(pieces, context)) is not None:
+        data = data_of(piece)
+        if len(data) > MAX_PUSH_BYTES:
+            await _refuse(context, "A piece is too large.")
+        waiting.append(data)
+        # More arrives while this is written; going to another thread for each piece would cost as much as writing it.
+        if writing is None or writing.done() or len(waiting) >= MOST_WAITING:
+            if writing is not None:
+                await writing
+            writing, waiting = asyncio.ensure_future(asyncio.to_thread(_write, writer, waiting)), []
+    if writing is not None:
+        await writing
+    await asyncio.to_thread(_write, writer, waiting)
+
+
+def _write(writer: UnitWriter, pieces: Sequence[memoryview | bytes]) -> None:
+    for data in pieces:
+        writer.write(data)
+
+
 async def _next_piece(pieces: AsyncIterator[Piece], context: Context) -> Piece | None:
     """The next piece, or None at the end of the stream. A silent sender is cut off."""
     try:
-        return await asyncio.wait_for(anext(pieces), QUIET_S)
+        async with asyncio.timeout(QUIET_S):
+            return await anext(pieces)
     except StopAsyncIteration:
         return None
     except TimeoutError:

@@ -10,19 +10,26 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import grpc.aio
 import pytest
 
+from app.core.cluster.local_agents import LocalAgents
+from app.core.cluster.node import Node
 from app.core.controller import Controller
 from app.core.deployment.deployment import DeploymentFailed
+from app.core.deployment.push import bring_shards, shard_orders
+from app.core.deployment.source import model_source
 from app.core.generation.request import GenerationRequest
+from app.core.library.digests import DigestCache
 from app.core.library.models import built_in_model
 from app.core.paths import controller_paths
 from app.core.placement.placement import even_split, parse_placement
 from shardd.identity import create_identity
+from shardd.model.survey import survey
 from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import MachineStub, ShardsStub
 from shardd.rpc.options import channel_credentials, channel_options
@@ -267,3 +274,66 @@ async def test_the_shards_used_longest_ago_give_way(large: Path, shared: Path, t
 def _units(controller: Controller, name: str) -> Path:
     assert controller.local_agents is not None and controller.local_agents.folder is not None
     return controller.local_agents.folder / name / "store"
+
+
+class CuttingProxy:
+    """Passes bytes on to a port of this machine; cut() breaks every connection, and new ones are taken again."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._writers: list[asyncio.StreamWriter] = []
+        self.passed = 0
+
+    async def __aenter__(self) -> CuttingProxy:
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        self.cut()
+
+    def cut(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        self._writers += [writer, back]
+        await asyncio.gather(self._pass(reader, back), self._pass(there, writer), return_exceptions=True)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            self.passed += len(data)
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+
+@pytest.mark.timeout(60)
+async def test_a_push_goes_on_after_the_network_was_cut(large: Path, tmp_path: Path) -> None:
+    inventory = await asyncio.to_thread(survey, large)
+    source = await asyncio.to_thread(model_source, inventory, DigestCache(tmp_path / "digests"), lambda done: None)
+    identity = create_identity("controller")
+    async with LocalAgents(NAMES[:1], identity, folder=tmp_path / "agents") as agents:
+        (known,) = agents.nodes
+        async with CuttingProxy(int(known.address.rpartition(":")[2])) as proxy:
+            through = replace(known, address=f"127.0.0.1:{proxy.port}")
+            node = Node(through, identity, lambda: None, lambda *_: None, lambda *_: None)
+            node.start()
+            try:
+                await node.wait_ready(10)
+                orders = shard_orders([node], [(0, 7)], inventory, source)
+                task = asyncio.create_task(bring_shards("large", inventory, orders, []))
+                for share in (0.2, 0.6):
+                    while proxy.passed < share * inventory.total_bytes and not task.done():
+                        await asyncio.sleep(0.001)
+                    proxy.cut()
+                _, (transfer,) = await task
+            finally:
+                await node.close()
+    total = sum(blob.size for blob in orders[0].blobs)
+    assert transfer.retries >= 2
+    # What was on its way at each cut is sent again, and nothing else.
+    assert total <= transfer.sent_bytes < total + 2 * 60_000_000

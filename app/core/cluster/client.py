@@ -20,6 +20,7 @@ from shardd.rpc.pieces import push_call
 CALL_S = 10.0
 LOAD_QUIET_S = 60.0  # a load that reports nothing for so long is given up
 PUSH_QUIET_S = 30.0
+READ_AT_ONCE = 2  # pieces; going to another thread for each costs more than reading it
 
 Reply = TypeVar("Reply")
 
@@ -84,17 +85,26 @@ class AgentClient:
     ) -> None:
         """Sends one unit from offset on. read() blocks for the next piece, None at the end; sent(bytes) after each."""
         call = self._push_unit()
+        loop = asyncio.get_running_loop()
         try:
-            header = agent_pb2.UnitPiece.Header(digest=digest, bytes=size, offset=offset)
-            await asyncio.wait_for(call.write(agent_pb2.UnitPiece(header=header)), PUSH_QUIET_S)
-            reading = asyncio.ensure_future(asyncio.to_thread(read))
-            while (piece := await reading) is not None:
-                # The next piece is read while this one is sent.
-                reading = asyncio.ensure_future(asyncio.to_thread(read))
-                await asyncio.wait_for(call.write(piece), PUSH_QUIET_S)
-                sent(len(piece))
-            await call.done_writing()
-            await asyncio.wait_for(call, PUSH_QUIET_S + size / (20 * PIECE_BYTES))
+            async with asyncio.timeout(PUSH_QUIET_S) as quiet:
+                header = agent_pb2.UnitPiece.Header(digest=digest, bytes=size, offset=offset)
+                await call.write(agent_pb2.UnitPiece(header=header))
+                reading = asyncio.ensure_future(asyncio.to_thread(_several, read))
+                while True:
+                    quiet.reschedule(None)  # a slow disk here is not the node's fault
+                    pieces = await reading
+                    if not pieces:
+                        break
+                    # The next pieces are read while these are sent.
+                    reading = asyncio.ensure_future(asyncio.to_thread(_several, read))
+                    for piece in pieces:
+                        quiet.reschedule(loop.time() + PUSH_QUIET_S)
+                        await call.write(piece)
+                        sent(len(piece))
+                quiet.reschedule(loop.time() + PUSH_QUIET_S + size / (20 * PIECE_BYTES))
+                await call.done_writing()
+                await call
         except TimeoutError:
             raise AgentError(f"{self.name} took no more data for {PUSH_QUIET_S:.0f} s.", "Check its network.") from None
         except grpc.aio.AioRpcError as error:
@@ -192,3 +202,11 @@ class AgentClient:
                 )
             case _:
                 return AgentError(f"{self.name} failed: {details or code.name}.", "Its log says more.", code)
+
+
+def _several(read: Callable[[], bytes | None]) -> list[bytes]:
+    """The next pieces; none at the end."""
+    pieces: list[bytes] = []
+    while len(pieces) < READ_AT_ONCE and (piece := read()) is not None:
+        pieces.append(piece)
+    return pieces

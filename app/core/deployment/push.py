@@ -24,7 +24,15 @@ OFFER = 500  # digests in one question
 SHOW_S = 0.1
 TRIES = 4  # of one unit, where the network or the agent goes away meanwhile
 BACK_S = 10.0  # how long a node may be away in the middle of a push
-AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED)
+PAUSE_S = 0.5  # the node may not have noticed yet that the last try is over
+AWAY = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.INTERNAL,  # what gRPC says of a connection that broke while it was written to
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.ABORTED,  # the unit is still arriving by the connection that broke
+)
 
 
 @dataclass(slots=True)
@@ -217,6 +225,7 @@ class _Work:
                     if error.code not in AWAY or attempt == TRIES - 1:
                         raise TransferFailed(name, error.cause, error.remedy) from error
                     transfer.retries += 1
+                    await asyncio.sleep(PAUSE_S * (attempt + 1))
                     await self._wait_for(node)
 
     async def _push_once(self, node: Node, blob: Blob, transfer: Transfer) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from app.core.errors import ShardboardError
-from shardd.identity import Identity, fingerprint_of
+from shardd.identity import Identity, PinError, fingerprint_of
 from shardd.identity.tls import check_pin, client_context
 from shardd.rpc import lane_pb2
 from shardd.stage.door import hello, lane_id
@@ -86,7 +86,12 @@ async def dial(
         except (OSError, TimeoutError) as error:
             said.append(f"{address}:{port}: {error or 'no answer'}")
             continue
-        check_pin(writer.get_extra_info("ssl_object"), {fingerprint_of(certificate_pem)})
+        try:
+            check_pin(writer.get_extra_info("ssl_object"), {fingerprint_of(certificate_pem)})
+        except (OSError, ValueError, PinError) as error:  # it closed in the middle of the handshake
+            writer.close()
+            said.append(f"{address}:{port}: {error}")
+            continue
         writer.write(hello(token, epoch))
         return ControllerLane(reader, writer, epoch, token, on_frame, on_lost)
     raise ShardboardError(
