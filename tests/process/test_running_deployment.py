@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -81,23 +82,23 @@ def test_the_window_leaves_nothing_behind(number: signal.Signals, monkeypatch: p
     window = subprocess.Popen(
         [sys.executable, "-m", "app.cli.main", "demo"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    psutil_window = psutil.Process(window.pid)
-    while sum("shardd.stage" in " ".join(c.cmdline()) for c in _living(psutil_window)) < 3:
-        assert window.poll() is None, window.communicate()[1].decode()
-    window.send_signal(number)
-    _, said = window.communicate(timeout=30)
+    try:
+        while sum("shardd.stage" in line for line in _command_lines(psutil.Process(window.pid))) < 3:
+            assert window.poll() is None, window.communicate()[1].decode()
+        window.send_signal(number)
+        _, said = window.communicate(timeout=30)
+    finally:
+        window.terminate()
+        window.communicate(timeout=30)
     assert window.returncode == 0, said.decode()
     assert ours() == processes
     assert folders() == temporary
 
 
-def _living(process: psutil.Process) -> list[psutil.Process]:
-    """Children that are there long enough to be looked at."""
-    found: list[psutil.Process] = []
+def _command_lines(process: psutil.Process) -> list[str]:
+    """Of the children that are there long enough to be looked at."""
+    found: list[str] = []
     for child in process.children(recursive=True):
-        try:
-            child.cmdline()
-            found.append(child)
-        except psutil.Error:
-            continue
+        with contextlib.suppress(psutil.Error):
+            found.append(" ".join(child.cmdline()))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -22,8 +22,8 @@ from shardd.rpc import agent_pb2
 AT_ONCE = 3  # units on their way to one node: while one is verified, the next already flow
 OFFER = 500  # digests in one question
 SHOW_S = 0.1
-TRIES = 4  # of one unit, where the network or the agent goes away meanwhile
-BACK_S = 10.0  # how long a node may be away in the middle of a push
+BACK_S = 10.0  # how long a node may be away in the middle of a push, and a unit be tried without a byte moved
+TRIES = 30  # of one unit, however often its bytes move: an end to what can't succeed
 PAUSE_S = 0.5  # the node may not have noticed yet that the last try is over
 AWAY = (
     grpc.StatusCode.UNAVAILABLE,
@@ -211,9 +211,17 @@ class _Work:
         """One unit from the controller, again where the node was away for a while."""
         node, blob, transfer = self._nodes[name], self._blobs[digest], self._transfers[name]
         async with self._slots[name]:
+            moved_at = monotonic()
+
+            def sent(count: int) -> None:
+                nonlocal moved_at
+                moved_at = monotonic()
+                transfer.sent_bytes += count
+                self._meters[name].add(count)
+
             for attempt in range(TRIES):
                 try:
-                    await self._push_once(node, blob, transfer)
+                    await self._push_once(node, blob, sent)
                     return
                 except AgentError as error:
                     if blob.changed():
@@ -222,23 +230,18 @@ class _Work:
                             f"The model's files changed while {blob.name} was sent to {name}.",
                             "Deploy again when nothing writes to them any more.",
                         ) from error
-                    if error.code not in AWAY or attempt == TRIES - 1:
+                    if error.code not in AWAY or monotonic() - moved_at > BACK_S or attempt == TRIES - 1:
                         raise TransferFailed(name, error.cause, error.remedy) from error
                     transfer.retries += 1
-                    await asyncio.sleep(PAUSE_S * (attempt + 1))
+                    await asyncio.sleep(PAUSE_S)
                     await self._wait_for(node)
 
-    async def _push_once(self, node: Node, blob: Blob, transfer: Transfer) -> None:
+    async def _push_once(self, node: Node, blob: Blob, sent: Callable[[int], None]) -> None:
         reply = await node.client.offer_units([blob.digest])
         state = reply.states[0]
         if state.whole:
             return
         pieces = blob.pieces(state.have_bytes)
-
-        def sent(count: int) -> None:
-            transfer.sent_bytes += count
-            self._meters[node.name].add(count)
-
         await node.client.push_unit(blob.digest, blob.size, state.have_bytes, lambda: _next(pieces), sent)
 
     async def _fetch(self, name: str, holder: str, digests: Sequence[str]) -> None:
