@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 import shardd
-from shardd.host import HostError, SizeError, data_directory, format_bytes, keep_freed_memory, parse_size
+from shardd.agent.commands import add_commands, first_code_text
+from shardd.host import HostError, SentenceError, SizeError, data_directory, format_bytes, keep_freed_memory, parse_size
 from shardd.identity import IdentityError, short_fingerprint
 
 DEFAULT_PORT = 8101
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--data", type=Path)
     status.add_argument("--json", action="store_true")
     status.set_defaults(command=_status)
+    add_commands(commands)
     return parser
 
 
@@ -101,6 +103,7 @@ async def _serve(settings: object, *, as_json: bool, exit_with_stdin: bool) -> i
                 "name": service.facts.name,
                 "host": settings.host,
                 "port": service.port,
+                "pairing_port": service.pairing_port,
                 "fingerprint": identity.fingerprint,
                 "certificate": identity.certificate_pem.decode(),
             }
@@ -111,6 +114,13 @@ async def _serve(settings: object, *, as_json: bool, exit_with_stdin: bool) -> i
                 f"fingerprint {short_fingerprint(identity.fingerprint)}",
                 flush=True,
             )
+            try:
+                offered = await service.offer_pairing()
+            except SentenceError as error:  # the agent is of use all the same
+                print(f"shardd: {error}", file=sys.stderr)
+            else:
+                if offered:
+                    print(first_code_text(offered, service.addresses(), identity.fingerprint), flush=True)
         await stop.wait()
     except PortTaken as error:
         print(f"shardd: {error}", file=sys.stderr)

@@ -13,6 +13,7 @@ from app.core.errors import ShardboardError, UsageError
 from app.core.library.models import BUILT_IN
 from app.core.paths import ControllerPaths, controller_paths
 from app.core.placement.placement import Placement, even_split, parse_placement, problems
+from shardd.host import parse_size
 from shardd.stage.orders import PipelineOptions
 from shardd.stage.shaping import parse_link
 
@@ -41,6 +42,7 @@ async def opened(options: argparse.Namespace, prefix: str = "local") -> AsyncIte
         async with contextlib.AsyncExitStack() as stack:
             # Whatever is wrong with the model or the placement is said before any process starts.
             await controller.choose_model(options.model or BUILT_IN)
+            await controller.choose_draft(options.draft or "")
             placement = wanted_placement(controller, options.place, names)
             stack.push_async_callback(controller.close)
             await controller.start()
@@ -62,13 +64,19 @@ def pipeline_options(options: argparse.Namespace) -> PipelineOptions:
         layer_delay_ms=getattr(options, "layer_delay_ms", 0.0),
         token_delay_ms=getattr(options, "token_delay_ms", 0.0),
         link=getattr(options, "link", ""),
+        kept_share=usual.kept_share if options.kept_share is None else options.kept_share,
+        kept_bits=options.kept_bits or 0,
+        spill_bytes=parse_size(options.spill) if options.spill else 0,
+        wire_bits=options.wire_bits or 0,
     )
 
 
 @contextlib.asynccontextmanager
-async def connected(*, known_nodes: bool, discover: bool = False) -> AsyncIterator[Controller]:
-    """A controller on this user's own nodes."""
-    controller = Controller(controller_paths(), known_nodes=known_nodes, discover=discover)
+async def connected(
+    *, known_nodes: bool, discover: bool = False, options: PipelineOptions | None = None
+) -> AsyncIterator[Controller]:
+    """A controller on this user's own nodes. options: how what it deploys is driven."""
+    controller = Controller(controller_paths(), known_nodes=known_nodes, discover=discover, options=options)
     try:
         await controller.start()
         yield controller
@@ -87,6 +95,15 @@ async def temporary_data() -> AsyncIterator[ControllerPaths]:
 
 async def attach(controller: Controller, options: argparse.Namespace) -> None:
     """Takes up the running deployment. Raises ShardboardError when there is none, or it runs another model."""
+    if getattr(options, "draft", None):
+        raise UsageError(
+            "--draft needs --local.", "Draft for a running deployment with: shardboard deploy MODEL --draft …"
+        )
+    if any(getattr(options, name, None) is not None for name in ("kept_share", "kept_bits", "spill", "wire_bits")):
+        raise UsageError(
+            "How caches are kept and what travels is settled when a model is deployed.",
+            "Use --local, or: shardboard deploy MODEL with --kept-share, --kept-bits, --spill or --wire-bits.",
+        )
     if options.place:
         raise UsageError("--place needs --local.", "Place a running deployment with: shardboard deploy MODEL --place …")
     if not controller.nodes:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Sequence
 
 from app.cli import output
-from app.cli.cluster import attach, connected, context_tokens, opened, wanted_placement
+from app.cli.cluster import attach, connected, context_tokens, opened, pipeline_options, wanted_placement
 from app.cli.output import print_json
+from app.cli.prompts import answer_all, read_prompts
 from app.core.controller import Controller
 from app.core.errors import ShardboardError, UsageError
+from app.core.generation.accounting import account, account_json, conditions, explain
 from app.core.generation.request import GenerationRequest, GenerationResult, Message, Sampling, TokenEvent
 from app.core.library.library import Library
 from app.core.library.weigh import weigh
@@ -35,8 +38,9 @@ def sampling_of(options: argparse.Namespace) -> Sampling:
 
 
 async def generate(options: argparse.Namespace) -> int:
+    prompts = read_prompts(options.prompts) if options.prompts else ()
     async with opened(options) as controller:
-        return await _answer_once(controller, options)
+        return await (_answer_many(controller, options, prompts) if prompts else _answer_once(controller, options))
 
 
 async def demo(options: argparse.Namespace) -> int:
@@ -47,32 +51,66 @@ async def demo(options: argparse.Namespace) -> int:
         return await _answer_once(controller, options)
 
 
-async def _answer_once(controller: Controller, options: argparse.Namespace) -> int:
-    request = GenerationRequest(
-        messages=() if options.raw else (Message("user", options.prompt),),
-        prompt=options.prompt if options.raw else "",
+def _request(options: argparse.Namespace, prompt: str) -> GenerationRequest:
+    return GenerationRequest(
+        messages=() if options.raw else (Message("user", prompt),),
+        prompt=prompt if options.raw else "",
         sampling=sampling_of(options),
         max_tokens=options.max_tokens,
         stop=tuple(options.stop),
     )
-    result = await _stream(controller, request, quiet=options.json)
+
+
+async def _answer_once(controller: Controller, options: argparse.Namespace) -> int:
+    before = controller.snapshot().nodes
+    result, events = await _stream(controller, _request(options, options.prompt), quiet=options.json)
+    found, machines = account([events]), conditions(controller.snapshot().nodes, before)
+    explanation = explain(found, result.stages, machines)
     if options.json:
-        print_json(output.generation_json(result))
+        more = {"accounting": account_json(found, result.stages), "explanation": explanation}
+        print_json(output.generation_json(result) | more)
     else:
         print(f"\n[{output.summary(result)}]", file=sys.stderr)
+        if explanation:
+            print(f"[{explanation}]", file=sys.stderr)
     return _exit_code(result)
 
 
-async def _stream(controller: Controller, request: GenerationRequest, *, quiet: bool) -> GenerationResult:
-    """Prints the text as it comes and answers the result."""
+async def _answer_many(controller: Controller, options: argparse.Namespace, prompts: Sequence[str]) -> int:
+    """All at once, each printed in its turn; one that fails does not stop the others."""
+
+    def show(number: int, result: GenerationResult) -> None:
+        failed = result.finish_reason == "error"
+        for event in result.events if failed else ():
+            print(f"shardboard: prompt {number + 1}: {event.message}", file=sys.stderr)
+        if not options.json:
+            print(f"{number + 1}. {prompts[number]}\n\n{result.text}\n", flush=True)
+            print("" if failed else f"[{output.summary(result)}]\n", file=sys.stderr)
+
+    batch = await answer_all(controller, [_request(options, prompt) for prompt in prompts], show)
+    if options.json:
+        results = [output.generation_json(result) for result in batch.results]
+        print_json({"results": results, "total_tokens_per_s": batch.tokens_per_s})
+    elif batch.tokens_per_s:
+        print(f"[{len(prompts)} prompts · {batch.tokens_per_s:.1f} tok/s all · {batch.seconds:.1f} s]", file=sys.stderr)
+    return 1 if any(result.finish_reason == "error" for result in batch.results) else 0
+
+
+async def _stream(
+    controller: Controller, request: GenerationRequest, *, quiet: bool
+) -> tuple[GenerationResult, list[TokenEvent]]:
+    """Prints the text as it comes and answers the result, with what its tokens took."""
     result: GenerationResult | None = None
+    events: list[TokenEvent] = []
     async for update in controller.generate(request):
-        if isinstance(update, TokenEvent) and not quiet:
-            print(update.text, end="", flush=True)
+        if isinstance(update, TokenEvent):
+            events.append(update)
+            if not quiet:
+                print(update.text, end="", flush=True)
         elif isinstance(update, GenerationResult):
             result = update
     assert result is not None
-    return result
+    return result, events
 
 
 def _exit_code(result: GenerationResult) -> int:
@@ -89,25 +127,25 @@ async def chat(options: argparse.Namespace) -> int:
         messages: list[Message] = [Message("system", options.system)] if options.system else []
         print("Write a message; an empty line ends the chat.", file=sys.stderr)
         while True:
-            text = await _read_line()
+            text = await read_line()
             if not text:
                 return 0
             messages.append(Message("user", text))
             request = GenerationRequest(
                 messages=tuple(messages), sampling=sampling_of(options), max_tokens=options.max_tokens
             )
-            result = await _stream(controller, request, quiet=False)
+            result, _ = await _stream(controller, request, quiet=False)
             print(f"\n[{output.summary(result)}]", file=sys.stderr)
             if _exit_code(result):
                 return 1
             messages.append(Message("assistant", result.text))
 
 
-async def _read_line() -> str:
+async def read_line(asking: str = "> ") -> str:
     """One line from the terminal; a Ctrl-C while it waits ends the program and not only the thread."""
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str] = loop.create_future()
-    print("> ", end="", file=sys.stderr, flush=True)
+    print(asking, end="", file=sys.stderr, flush=True)
 
     def readable() -> None:
         if not line.done():
@@ -152,7 +190,7 @@ def _capacity(text: str) -> NodeCapacity:
 
 async def show_nodes(options: argparse.Namespace) -> int:
     async with connected(known_nodes=True) as controller:
-        await _settle(controller)
+        await settle(controller)
         nodes = controller.snapshot().nodes
         if options.json:
             print_json({"nodes": [output.node_json(node) for node in nodes]})
@@ -164,7 +202,7 @@ async def show_nodes(options: argparse.Namespace) -> int:
 async def show_status(options: argparse.Namespace) -> int:
     async with connected(known_nodes=True) as controller:
         while True:
-            await _settle(controller)
+            await settle(controller)
             try:
                 await attach(controller, argparse.Namespace(place=None, model=None))
             except ShardboardError as error:
@@ -182,7 +220,7 @@ async def show_status(options: argparse.Namespace) -> int:
             await asyncio.sleep(2.0)
 
 
-async def _settle(controller: Controller) -> None:
+async def settle(controller: Controller) -> None:
     """Until every node has either answered or is known not to."""
     for _ in range(60):
         if all(node.state is not NodeState.CONNECTING for node in controller.snapshot().nodes):
@@ -191,10 +229,11 @@ async def _settle(controller: Controller) -> None:
 
 
 async def deploy(options: argparse.Namespace) -> int:
-    async with connected(known_nodes=True) as controller:
+    async with connected(known_nodes=True, options=pipeline_options(options)) as controller:
         if not controller.nodes:
-            raise ShardboardError("No machine is known yet.", "Add one in the window: Cluster, Add machine.")
+            raise ShardboardError("No machine is known yet.", "Add one with: shardboard pair ADDRESS")
         await controller.choose_model(options.model)
+        await controller.choose_draft(options.draft or "")
         await controller.wait_ready()
         context = context_tokens(controller, options.context)
         names = tuple(controller.nodes)

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import shardd
+from app.cli.arguments import add_bench, add_driving, add_prompt, add_sampling, positive
 from app.core.errors import SentenceError, UsageError
 from shardd.host import keep_freed_memory
+
+DRAFT_HELP = "a small model with the same tokens, which guesses on the first machine what comes next"
 
 Command = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -40,13 +43,13 @@ def _awaited(name: str) -> Callable[[argparse.Namespace], int]:
     """A command of app.cli.commands or app.cli.bench, imported only when it is used."""
 
     def run(options: argparse.Namespace) -> int:
-        from app.cli import bench, commands, models
+        from app.cli import bench, commands, models, trust
 
         if name == "serve":  # brings a web server
             from app.cli.serve import serve
 
             return asyncio.run(_until_signalled(serve(options)))
-        rooms = {"bench": bench, "models": models}
+        rooms = {"bench": bench, "models": models, "pair": trust, "unpair": trust, "rotate": trust}
         command: Command = getattr(rooms.get(name, commands), name)
         return asyncio.run(_until_signalled(command(options)))
 
@@ -92,32 +95,20 @@ def _parser() -> argparse.ArgumentParser:
     demo = command("demo", "three agents on this machine and the built-in model", _demo)
     demo.add_argument("--headless", action="store_true", help="no window: answer one prompt")
     _add_cluster(demo, local=3)
-    _add_prompt(demo, required=False)
+    add_prompt(demo)
 
-    generate = command("generate", "answer one prompt", _awaited("generate"))
+    generate = command("generate", "answer one prompt, or all those in a file", _awaited("generate"))
     _add_cluster(generate)
-    _add_prompt(generate, required=True)
+    add_prompt(generate, file_too=True)
 
     chat = command("chat", "a conversation on the terminal", _awaited("chat"))
     _add_cluster(chat)
-    _add_sampling(chat)
+    add_sampling(chat)
     chat.add_argument("--system", default="", help="system prompt")
 
     bench = command("bench", "measure the pipeline", _awaited("bench"))
     _add_cluster(bench)
-    bench.add_argument("--prompt-tokens", type=_positive, default=64, metavar="N")
-    bench.add_argument("--max-tokens", type=_positive, default=64, metavar="N")
-    bench.add_argument("--streams", type=_positive, default=1, metavar="M", help="answers at the same time")
-    bench.add_argument("--repeat", type=_positive, default=5, metavar="R", help="runs, of which medians are shown")
-    bench.add_argument("--baseline", action="store_true", help="also one-process mlx-lm, in turn with ours")
-    bench.add_argument("--max-batch", type=_positive, default=16, metavar="B", help="streams that may share a step")
-    bench.add_argument("--prefill-chunk", type=int, default=0, metavar="N", help="tokens; 0: from what is measured")
-    bench.add_argument("--no-speculation", action="store_true", help="propose no tokens")
-    bench.add_argument("--layer-delay-ms", type=float, default=0.0, metavar="D", help="each layer also waits so long")
-    bench.add_argument("--token-delay-ms", type=float, default=0.0, metavar="D", help="the same for each token")
-    bench.add_argument(
-        "--link", default="", metavar="SHAPE", help="lanes behave so: latency=3ms,jitter=1ms,rate=200mbit"
-    )
+    add_bench(bench)
 
     serve = command("serve", "an OpenAI-compatible API", _awaited("serve"))
     _add_cluster(serve)
@@ -129,10 +120,16 @@ def _parser() -> argparse.ArgumentParser:
     plan = command("plan", "where a model would go", _awaited("show_plan"))
     plan.add_argument("model", metavar="MODEL")
     plan.add_argument("--node", action="append", default=[], metavar="NAME=MEMORY")
-    plan.add_argument("--context", type=_positive, metavar="N")
+    plan.add_argument("--context", type=positive, metavar="N")
     _add_table(plan)
 
     command("nodes", "the machines that are known", _awaited("show_nodes"))
+    pair = command("pair", "trust the machine at an address, by the code that it shows", _awaited("pair"))
+    pair.add_argument("address", metavar="ADDRESS", help="HOST or HOST:PORT; there run: shardd pair")
+    pair.add_argument("--code", metavar="CODE", help="six digits; asked for where it is missing")
+    unpair = command("unpair", "trust a machine no longer, and have it forget this controller", _awaited("unpair"))
+    unpair.add_argument("node", metavar="NODE")
+    command("rotate", "give this controller a new key, which its machines learn", _awaited("rotate"))
     status = command("status", "what is deployed", _awaited("show_status"))
     status.add_argument("--watch", action="store_true", help="again every two seconds")
 
@@ -140,14 +137,16 @@ def _parser() -> argparse.ArgumentParser:
     deploy.add_argument("model", metavar="MODEL")
     deploy.add_argument("--place", metavar="RANGES")
     deploy.add_argument("--auto", action="store_true", help="balance by free memory (the default)")
-    deploy.add_argument("--context", type=_positive, metavar="N")
+    deploy.add_argument("--draft", metavar="MODEL", help=DRAFT_HELP)
+    deploy.add_argument("--context", type=positive, metavar="N")
+    add_driving(deploy)
     command("undeploy", "unload the model everywhere", _awaited("undeploy"))
 
     models = command("models", "models on this machine's disk and on the hub", _awaited("models"))
     actions = ["list", "show", "search", "pull", "add", "remove", "token", "convert", "cancel"]
     models.add_argument("action", nargs="?", choices=actions, default="list")
     models.add_argument("words", nargs="*", metavar="NAME", help="a name, owner/name, a folder, or words to search")
-    models.add_argument("--context", type=_positive, metavar="N", help="show: what it needs for so many tokens")
+    models.add_argument("--context", type=positive, metavar="N", help="show: what it needs for so many tokens")
     models.add_argument("--revision", metavar="REVISION", help="pull: not the newest")
     models.add_argument("--set", action="store_true", help="token: read it from the terminal")
     models.add_argument("--forget", action="store_true", help="token: delete it")
@@ -156,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_table(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bits", type=_positive, metavar="N", help="which variant of a table of tensors")
+    parser.add_argument("--bits", type=positive, metavar="N", help="which variant of a table of tensors")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the config.json that goes with a table")
 
 
@@ -164,41 +163,9 @@ def _add_cluster(parser: argparse.ArgumentParser, local: int | None = None) -> N
     parser.add_argument("--model", metavar="DIR_OR_NAME", help="default: the built-in model, or what is deployed")
     parser.add_argument("--local", type=int, default=local, metavar="N", help="N temporary agents on this machine")
     parser.add_argument("--place", metavar="RANGES", help="0-3,4-7 in node order, or NAME=0-3,…")
-    parser.add_argument("--context", type=_positive, metavar="N", help="tokens that a conversation may have")
-
-
-def _add_prompt(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    parser.add_argument("-p", "--prompt", metavar="TEXT", required=required, default="")
-    parser.add_argument("--raw", action="store_true", help="without a chat template")
-    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end the answer before this text")
-    _add_sampling(parser)
-
-
-def _add_sampling(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--max-tokens", type=_positive, default=512, metavar="N")
-    parser.add_argument("--temp", type=float, default=0.0, metavar="T")
-    parser.add_argument("--top-p", type=float, default=1.0, metavar="P")
-    parser.add_argument("--top-k", type=int, default=0, metavar="K")
-    parser.add_argument("--min-p", type=float, default=0.0, metavar="M")
-    parser.add_argument("--repetition-penalty", type=float, default=1.0, metavar="R")
-    parser.add_argument("--seed", type=int, metavar="S")
-    parser.add_argument("--logit-bias", type=_bias, action="append", default=[], metavar="TOKEN=BIAS")
-    parser.add_argument("--logprobs", action="store_true", help="with --json: each token's log-probability")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
-
-
-def _bias(text: str) -> tuple[int, float]:
-    token, _, bias = text.partition("=")
-    try:
-        return int(token), float(bias)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is not TOKEN=BIAS") from None
+    parser.add_argument("--draft", metavar="MODEL", help=f"with --local: {DRAFT_HELP}")
+    parser.add_argument("--context", type=positive, metavar="N", help="tokens that a conversation may have")
+    add_driving(parser, "with --local: ")
 
 
 if __name__ == "__main__":

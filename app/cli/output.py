@@ -113,7 +113,7 @@ def node_json(node: NodeView) -> dict[str, Any]:
 
 def nodes_text(nodes: Sequence[NodeView]) -> str:
     if not nodes:
-        return "No machine is known yet. Add one in the window (Cluster, Add machine), or use --local 3."
+        return "No machine is known yet. Add one with: shardboard pair ADDRESS, or use --local 3."
     return "\n".join(_node_line(node) for node in nodes)
 
 

@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.core.activity import ActivityLog
-from app.core.cluster.address import parse_address
 from app.core.cluster.discovery import Discovery
-from app.core.cluster.joining import ProbedAgent, explain_probe, fetch_certificate
+from app.core.cluster.joining import ProbedAgent
 from app.core.cluster.local_agents import LocalAgents
 from app.core.cluster.node import KnownNode, Node
-from app.core.cluster.registry import NodeRegistry
+from app.core.cluster.nodes import ClusterNodes
 from app.core.deployment import review
 from app.core.deployment.deployment import Deployment, DeploymentFailed, DeployOrder, deploy, restart, unload
+from app.core.deployment.drafting import DraftModel, DraftOrder, read_draft
 from app.core.deployment.live import find_live, stages_of
 from app.core.deployment.review import NodeMove
 from app.core.deployment.source import model_source
@@ -42,9 +42,8 @@ from app.core.snapshot import (
     Snapshot,
     TransferView,
 )
-from app.core.views import node_view, ready_view, seconds_per_byte
-from shardd.host import format_bytes
-from shardd.identity import load_or_create_identity
+from app.core.views import deployed_text, node_view, ready_view, seconds_per_byte
+from shardd.identity import Identity
 from shardd.model.survey import survey
 from shardd.rpc import agent_pb2
 from shardd.stage.orders import PipelineOptions
@@ -79,8 +78,9 @@ class Controller:
         prefill_chunk_tokens: int = 0,
     ) -> None:
         self.paths = paths
-        self.identity = load_or_create_identity(paths.identity, "controller")
-        self._registry = NodeRegistry(paths)
+        self._log = ActivityLog()
+        self._cluster = ClusterNodes(paths, self._log, self._node_changed, self._stage_changed)
+        self._nodes = self._cluster.nodes
         self._digests = DigestCache(paths.digests)
         self.library = Library(paths, self._changed)
         self._agents = (
@@ -91,10 +91,9 @@ class Controller:
         self._known_nodes = known_nodes
         self._options = options or PipelineOptions()
         self._prefill_chunk_tokens = prefill_chunk_tokens
-        self._log = ActivityLog()
-        self._nodes: dict[str, Node] = {}
         self._discovery = Discovery(self._changed) if discover else None
         self._model: ModelView | None = None
+        self._draft: DraftModel | None = None
         self._tokenizer: asyncio.Task[ModelTokenizer] | None = None
         self._deployment: Deployment | None = None
         self._deployment_view = Snapshot().deployment
@@ -107,6 +106,11 @@ class Controller:
         self._speeds: dict[str, float] = {}
 
     # -- what is -----------------------------------------------------------------------------------------------------
+
+    @property
+    def identity(self) -> Identity:
+        """This controller's key and certificate, at the moment."""
+        return self._cluster.identity
 
     @property
     def nodes(self) -> dict[str, Node]:
@@ -162,10 +166,9 @@ class Controller:
         if self._agents:
             await self._agents.__aenter__()
             for known in self._agents.nodes:
-                self._adopt(known)
+                self._cluster.adopt(known)
         if self._known_nodes:
-            for known in self._registry.all():
-                self._adopt(known)
+            self._cluster.adopt_known()
         self._models = tuple(model.name for model in await asyncio.to_thread(self.library.models))
         if self._discovery:
             await self._discovery.start()
@@ -181,43 +184,40 @@ class Controller:
         await self._close_pipeline()
         if self._tokenizer:
             await asyncio.gather(self._tokenizer, return_exceptions=True)
-        await asyncio.gather(*(node.close() for node in self._nodes.values()))
+        await self._cluster.close()
         if self._agents:
             await self._agents.__aexit__(None, None, None)
 
     async def wait_ready(self, seconds: float = READY_S) -> None:
         """Returns when every node is ready. Raises ShardboardError naming one that is not."""
-        await asyncio.gather(*(node.wait_ready(seconds) for node in self._nodes.values()))
+        await self._cluster.wait_ready(seconds)
 
     async def probe_agent(self, address: str) -> ProbedAgent:
         """Looks who answers at HOST or HOST:PORT. Raises ShardboardError in words when nobody does."""
-        return await explain_probe(parse_address(address), self.identity, self._registry, self.paths.identity)
+        return await self._cluster.probe(address)
 
     async def add_node(self, address: str, fingerprint: str) -> None:
         """Pins the agent with this fingerprint and connects. Raises ShardboardError when it is another one."""
-        where = parse_address(address)
-        certificate, name = await fetch_certificate(where, fingerprint, self.identity)
-        known = self._registry.add(KnownNode(name, str(where), certificate))
-        former = self._nodes.pop(known.name, None)
-        if former:
-            await former.close()
-        self._adopt(known)
-        self._log.add(Level.INFO, known.name, f"Added at {where}.")
-        self._changed()
+        await self._cluster.add(address, fingerprint)
 
-    async def forget_node(self, name: str) -> None:
-        node = self._nodes.get(name)
-        if node is None:
-            raise ShardboardError(f"There is no machine named {name}.")
+    async def pair_node(self, address: str, code: str) -> KnownNode:
+        """Pairs with the agent at HOST or HOST:PORT by the code that it shows. Raises ShardboardError in words."""
+        return await self._cluster.pair(address, code)
+
+    async def forget_node(self, name: str) -> str:
+        """Unpairs on both sides; answers a sentence that says whether the machine could be told."""
+        self._cluster.get(name)
         if self._deployment and name in self._deployment.placement.nodes:
             raise ShardboardError(
                 f"{name} holds a stage of the deployed model.", "Undeploy or deploy without it first."
             )
-        self._registry.remove(name)
-        del self._nodes[name]
-        await node.close()
-        self._log.add(Level.INFO, "", f"{name} was forgotten.")
-        self._changed()
+        return await self._cluster.forget(name)
+
+    async def rotate_key(self) -> Identity:
+        """Gives this controller a new key that all its machines learn; a deployed model goes on."""
+        if self._deploying.locked():
+            raise ShardboardError("A deployment is under way.", "Wait until it has ended.")
+        return await self._cluster.rotate()
 
     # -- the model ---------------------------------------------------------------------------------------------------
 
@@ -225,17 +225,25 @@ class Controller:
         """Reads what the model holds; the snapshot's model changes. Raises SentenceError."""
         directory = await asyncio.to_thread(self.library.resolve, name_or_directory)
         inventory = await asyncio.to_thread(survey, directory)
-        self._model = ModelView(directory.name, str(directory), inventory)
+        self._model, self._draft = ModelView(directory.name, str(directory), inventory), None
         self._tokenizer = asyncio.create_task(asyncio.to_thread(load_tokenizer, directory))
         self._changed()
 
+    async def choose_draft(self, name_or_directory: str) -> None:
+        """A small model on the head's machine that guesses for the chosen one, from the next deployment on; "" for
+        none. Raises SentenceError."""
+        self._draft = None
+        if name_or_directory:
+            directory = await asyncio.to_thread(self.library.resolve, name_or_directory)
+            self._draft = await read_draft(directory, self._chosen().name, await self.tokenizer())
+
     def check(self, placement: Placement, context_tokens: int) -> tuple[Problem, ...]:
         """Everything that is wrong with a placement here and now."""
-        return review.check(self._chosen(), placement, context_tokens, self._nodes)
+        return review.check(self._chosen(), placement, context_tokens, self._nodes, self._draft)
 
     def preview(self, placement: Placement) -> tuple[NodeMove, ...]:
         """What deploying this would send and load, from what is known now; nothing is touched."""
-        return review.preview(self._chosen(), placement, self._nodes)
+        return review.preview(self._chosen(), placement, self._nodes, self._draft)
 
     # -- the deployment ----------------------------------------------------------------------------------------------
 
@@ -285,15 +293,15 @@ class Controller:
             await self._close_pipeline()
             self._deployment = await restart(deployment, index, self._nodes)
             await self._connect(self._deployment)
-            self._show_ready(self._deployment)
+            self._show(ready_view(self._deployment))
 
     async def attach(self) -> None:
         """Takes up a deployment of this controller that already runs on the nodes. Raises ShardboardError."""
-        await self._refresh_stages()
+        await self._cluster.refresh_stages()
         self._deployment = find_live(self._nodes, self.identity.fingerprint)
         await self.choose_model(self._deployment.model)
         await self._connect(self._deployment)
-        self._show_ready(self._deployment)
+        self._show(ready_view(self._deployment))
 
     # -- answers -----------------------------------------------------------------------------------------------------
 
@@ -336,43 +344,33 @@ class Controller:
 
             source = model_source(model.inventory, self._digests, show)
             self._digests.save(model.inventory.units)
+            drafts = DraftOrder(draft, model_source(draft.inventory, self._digests, show)) if draft else None
             name = Path(model.directory).name
             options = self._options
             if not options.kv_tokens:
                 room = review.available_bytes(self._nodes)
-                capacity = kv_capacity_tokens(placement, model.inventory, room, context_tokens)
+                drafting = review.drafting_bytes(draft, context_tokens)
+                capacity = kv_capacity_tokens(placement, model.inventory, room, context_tokens, drafting)
                 options = replace(options, kv_tokens=capacity)
             return DeployOrder(
-                name, model.inventory, source, placement, context_tokens, options, self._prefill_chunk_tokens
+                name, model.inventory, source, placement, context_tokens, options, self._prefill_chunk_tokens, drafts
             )
 
-        loop = asyncio.get_running_loop()
+        loop, draft = asyncio.get_running_loop(), self._draft
         order = await asyncio.to_thread(prepare)
         await self._unload_ours()
         deployment = await deploy(order, self._nodes)
         self._deployment = deployment
         await self._connect(deployment)
         await asyncio.gather(*(self._nodes[name].refresh_shards() for name in placement.nodes))
-        self._show_ready(deployment)
-        self._log.add(
-            Level.INFO,
-            "",
-            f"{deployment.model} is deployed on {len(deployment.stages)} machines: "
-            f"{format_bytes(deployment.sent_bytes)} sent, {format_bytes(deployment.fetched_bytes)} passed on between "
-            f"machines, {format_bytes(deployment.load_bytes)} loaded in "
-            f"{deployment.load_seconds:.1f} s.",
-        )
-
-    async def _refresh_stages(self) -> None:
-        """What runs on the nodes that answer."""
-        ready = [node for node in self._nodes.values() if node.state is NodeState.READY]
-        await asyncio.gather(*(node.refresh_stages() for node in ready), return_exceptions=True)
+        self._show(ready_view(deployment))
+        self._log.add(Level.INFO, "", deployed_text(deployment))
 
     async def _unload_ours(self) -> None:
         """Ends every stage that this controller deployed, also in an earlier run of the program."""
         await self._close_pipeline()
         self._deployment = None
-        await self._refresh_stages()
+        await self._cluster.refresh_stages()
         await unload(stages_of(self._nodes, self.identity.fingerprint), self._nodes)
 
     async def _connect(self, deployment: Deployment) -> None:
@@ -401,11 +399,6 @@ class Controller:
             pipeline.break_off("", "The model was unloaded.")
             await pipeline.close()
 
-    def _adopt(self, known: KnownNode) -> None:
-        node = Node(known, self.identity, self._node_changed, self._log.add, self._stage_changed)
-        self._nodes[known.name] = node
-        node.start()
-
     def _node_changed(self) -> None:
         """A machine that is lost takes the answers with it."""
         deployment = self._deployment
@@ -429,9 +422,6 @@ class Controller:
         if self._pipeline:
             self._pipeline.break_off(node, cause)
         self._show(replace(self._deployment_view, state=DeploymentState.FAILED, text=cause))
-
-    def _show_ready(self, deployment: Deployment) -> None:
-        self._show(ready_view(deployment))
 
     def _show(self, view: DeploymentView) -> None:
         self._deployment_view = view

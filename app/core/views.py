@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from app.core.cluster.node import Node
 from app.core.deployment.deployment import Deployment
 from app.core.snapshot import DeploymentState, DeploymentView, MemoryView, NodeView, SpreadView, StageView
+from shardd.host import format_bytes
 from shardd.rpc import agent_pb2
 
 _STATES = {
@@ -102,9 +103,20 @@ def ready_view(deployment: Deployment) -> DeploymentView:
     """A deployment that answers."""
     return DeploymentView(
         DeploymentState.READY,
-        f"{deployment.model} runs on {len(deployment.stages)} machines.",
+        f"{deployment.model} runs on {len(deployment.stages)} machines"
+        + (f", {deployment.draft} drafts for it." if deployment.draft else "."),
         deployment.epoch,
         deployment.model,
         deployment.placement,
         deployment.context_tokens,
+    )
+
+
+def deployed_text(deployment: Deployment) -> str:
+    """What a deployment moved, in a sentence."""
+    return (
+        f"{deployment.model} is deployed on {len(deployment.stages)} machines: "
+        f"{format_bytes(deployment.sent_bytes)} sent, {format_bytes(deployment.fetched_bytes)} passed on between "
+        f"machines, {format_bytes(deployment.load_bytes)} loaded in "
+        f"{deployment.load_seconds:.1f} s."
     )

@@ -65,6 +65,14 @@ class StageProcess:
                 self._process.kill()
             await self._watch
 
+    async def kill(self) -> None:
+        """Ends the process at once."""
+        if self._process is None or self._watch is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._watch
+
     async def _follow(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout and process.stderr
         await asyncio.gather(self._read_reports(process.stdout), self._read_log(process.stderr))

@@ -19,6 +19,7 @@ class Grant:
     pem: bytes
     digests: frozenset[str]
     until: float
+    granted_by: str  # the controller's fingerprint
 
 
 class Grants:
@@ -28,12 +29,18 @@ class Grants:
         self._clock = clock
         self._grants: dict[bytes, Grant] = {}
 
-    def add(self, pem: bytes, digests: Sequence[str]) -> bytes:
+    def add(self, pem: bytes, digests: Sequence[str], granted_by: str = "") -> bytes:
         """A token for the machine with this certificate. The oldest grants give way when there are too many."""
         self._grants = dict(list(self._valid().items())[-(MOST - 1) :])
         token = secrets.token_bytes(32)
-        self._grants[token] = Grant(fingerprint_of(pem), pem, frozenset(digests), self._clock() + SECONDS)
+        self._grants[token] = Grant(fingerprint_of(pem), pem, frozenset(digests), self._clock() + SECONDS, granted_by)
         return token
+
+    def withdraw(self, granted_by: str) -> set[str]:
+        """Takes back what a controller granted; answers the machines that hold nothing any more."""
+        held = {grant.fingerprint for grant in self._valid().values()}
+        self._grants = {token: grant for token, grant in self._valid().items() if grant.granted_by != granted_by}
+        return held - {grant.fingerprint for grant in self._grants.values()}
 
     def pems(self) -> list[bytes]:
         """Certificates that TLS must let in."""

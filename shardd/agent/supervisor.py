@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 
 from shardd.agent.child import StageProcess
 from shardd.agent.diagnosis import diagnose
+from shardd.agent.spills import Spills
 from shardd.host import MemoryReader, format_bytes
 from shardd.identity import Identity
 from shardd.rpc import agent_pb2
 from shardd.stage.orders import (
     Connect,
     Connected,
+    DraftFiles,
     Failed,
     Grant,
     Loading,
@@ -52,6 +54,8 @@ class StageRequest:
     inbound_token: bytes
     options: PipelineOptions
     deployed_by: str  # the controller's fingerprint
+    draft_shard_id: str = ""  # of a whole small model for the head
+    draft_context_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +87,18 @@ class _Running:
 
 
 class Supervisor:
-    """on_event(record, sentence) is called whenever a stage's state changes."""
+    """on_event(record, sentence) is called whenever a stage's state changes. identity: this machine's, at the moment.
+    name_of(fingerprint): what people call a controller."""
 
     def __init__(
         self,
         store: Store,
-        identity: Identity,
+        identity: Callable[[], Identity],
         host: str,
         memory_limit: int | None,
         on_event: Callable[[StageRecord, str], None],
+        name_of: Callable[[str], str],
+        spills: Spills,
     ) -> None:
         self._store = store
         self._identity = identity
@@ -99,13 +106,15 @@ class Supervisor:
         self._memory_limit = memory_limit
         self._memory = MemoryReader()
         self._on_event = on_event
+        self._name_of = name_of
+        self._spills = spills
         self._stages: dict[str, _Running] = {}
 
     def records(self) -> tuple[StageRecord, ...]:
         return tuple(running.record for running in self._stages.values())
 
     def uses_shard(self, shard_id: str) -> bool:
-        return any(record.request.shard_id == shard_id for record in self.records())
+        return any(shard_id in (r.request.shard_id, r.request.draft_shard_id) for r in self.records())
 
     def process_id(self, stage_id: str) -> int | None:
         running = self._stages.get(stage_id)
@@ -120,17 +129,25 @@ class Supervisor:
 
     async def load(self, request: StageRequest) -> AsyncIterator[StageRecord]:
         """Starts a stage; yields its record as it loads, the last one READY or FAILED. Raises StageError."""
-        manifest = next((shard for shard in self._store.shards() if shard.shard_id == request.shard_id), None)
-        if manifest is None:
-            raise StageError("The shard is not on this machine. Deploy again, so that it is sent.")
-        self._store.used(request.shard_id)
+        manifest = self._manifest(request.shard_id)
+        draft = self._manifest(request.draft_shard_id) if request.draft_shard_id else None
+        await asyncio.to_thread(self._tidy_kept, request)
         self._check_owner(request)
-        self._check_memory(manifest)
+        self._check_memory(manifest, draft)
         stage_id = secrets.token_hex(8)
         record = StageRecord(stage_id, request, manifest, agent_pb2.STAGE_STATE_LOADING)
         self._stages[stage_id] = self._new(record)
         async for each in self._bring_up(stage_id):
             yield each
+
+    def sweep_kept(self) -> None:
+        """Removes kept caches from the disk whose shard is gone."""
+        self._spills.sweep({shard.shard_id for shard in self._store.shards()})
+
+    def _tidy_kept(self, request: StageRequest) -> None:
+        self.sweep_kept()
+        if not request.options.spill_bytes:  # who wants none on the disk wants no old ones there either
+            self._spills.forget(request.shard_id)
 
     async def restart(self, stage_id: str, inbound_token: bytes) -> AsyncIterator[StageRecord]:
         """Ends the stage's process, if it still runs, and loads the same range in a new one."""
@@ -171,6 +188,23 @@ class Supervisor:
         self._on_event(replace(running.record, state=agent_pb2.STAGE_STATE_UNLOADED), "The stage was unloaded.")
         return running.record.reading.weights_bytes if running.record.reading else 0
 
+    async def release(self, controller: str) -> None:
+        """Ends every stage that the controller with this fingerprint deployed, at once: its lanes break."""
+        for stage_id, running in list(self._stages.items()):
+            if running.record.request.deployed_by == controller:
+                running.stopping = True
+                self._stages.pop(stage_id, None)
+                await running.process.kill()
+                unloaded = replace(running.record, state=agent_pb2.STAGE_STATE_UNLOADED)
+                self._on_event(unloaded, "The stage was unloaded, because its controller was unpaired.")
+
+    def hand_over(self, former: str, controller: str) -> None:
+        """What one controller deployed is another's from now on: it has a new certificate."""
+        for running in self._stages.values():
+            request = running.record.request
+            if request.deployed_by == former:
+                running.record = replace(running.record, request=replace(request, deployed_by=controller))
+
     async def close(self) -> None:
         running = list(self._stages.values())
         for each in running:
@@ -191,14 +225,24 @@ class Supervisor:
             raise StageError(f"This machine runs {MAX_STAGES} stages already. Undeploy one first.")
         others = {r.request.deployed_by for r in self.records()} - {request.deployed_by}
         if others:
-            raise StageError("Another controller has a model deployed on this machine. Undeploy it there first.")
+            names = " and ".join(sorted(self._name_of(each) for each in others))
+            raise StageError(f"{names} has a model deployed on this machine. Undeploy it there first.")
 
-    def _check_memory(self, manifest: ShardManifest) -> None:
-        needed = sum(unit.bytes for unit in manifest.units) + PROCESS_OVERHEAD_BYTES
+    def _manifest(self, shard_id: str) -> ShardManifest:
+        manifest = next((shard for shard in self._store.shards() if shard.shard_id == shard_id), None)
+        if manifest is None:
+            raise StageError("The shard is not on this machine. Deploy again, so that it is sent.")
+        self._store.used(shard_id)
+        return manifest
+
+    def _check_memory(self, manifest: ShardManifest, draft: ShardManifest | None) -> None:
+        units = (*manifest.units, *(draft.units if draft else ()))
+        needed = sum(unit.bytes for unit in units) + PROCESS_OVERHEAD_BYTES
         available = self.shard_available(self._memory.read().available)
         if needed > available:
             raise StageError(
-                f"Layers {manifest.first} to {manifest.last} need {format_bytes(needed)} and "
+                f"Layers {manifest.first} to {manifest.last}{' and the draft model' if draft else ''} need "
+                f"{format_bytes(needed)} and "
                 f"{format_bytes(available)} are free. Give this machine fewer layers, or close other programs on it."
             )
 
@@ -238,7 +282,8 @@ class Supervisor:
                 raise StageError("A part of the shard is missing on this machine. Deploy again, so that it is sent.")
             return str(found)
 
-        request, manifest = record.request, record.manifest
+        request, manifest, identity = record.request, record.manifest, self._identity()
+        draft = self._manifest(request.draft_shard_id) if request.draft_shard_id else None
         return Start(
             epoch=request.epoch,
             stage_index=request.stage_index,
@@ -248,13 +293,24 @@ class Supervisor:
             blueprint=path(manifest.blueprint),
             units=[path(unit.digest) for unit in manifest.units],
             host=self._host,
-            certificate_pem=self._identity.certificate_pem.decode(),
-            key_pem=self._identity.key_pem.decode(),
+            certificate_pem=identity.certificate_pem.decode(),
+            key_pem=identity.key_pem.decode(),
             trusted_pems=[pem.decode() for pem in request.peer_certificates],
             inbound_token=request.inbound_token.hex(),
             context_tokens=request.context_tokens,
             prefill_chunk_tokens=request.prefill_chunk_tokens,
             options=request.options,
+            spill_folder=str(self._spills.folder(request.shard_id, request.options.kept_bits))
+            if request.options.spill_bytes
+            else "",
+            draft=DraftFiles(
+                path(draft.blueprint),
+                [path(unit.digest) for unit in draft.units],
+                draft.layer_count,
+                request.draft_context_tokens,
+            )
+            if draft
+            else None,
         )
 
     def _heard(self, stage_id: str, process: StageProcess, report: Report) -> None:

@@ -8,7 +8,14 @@ from shardd.identity.certificates import (
     parse_certificate,
     short_fingerprint,
 )
-from shardd.identity.device import Identity, create_identity, load_or_create_identity
+from shardd.identity.device import (
+    Identity,
+    create_identity,
+    load_next_identity,
+    load_or_create_identity,
+    prepare_next_identity,
+    take_next_identity,
+)
 from shardd.identity.errors import IdentityError, PinError
 from shardd.identity.peers import TrustedPeers
 
@@ -22,7 +29,10 @@ __all__ = [
     "TrustedPeers",
     "create_identity",
     "fingerprint_of",
+    "load_next_identity",
     "load_or_create_identity",
     "parse_certificate",
+    "prepare_next_identity",
     "short_fingerprint",
+    "take_next_identity",
 ]

@@ -55,6 +55,7 @@ class TrustedPeer:
         role: what it may do here.
         pem: the one certificate, written anew from its DER form: safe to give to TLS as a root.
         added_at: seconds since 1970 when it was pinned; 0 where it is not pinned.
+        follows: fingerprint of the same device's present certificate, where this one is to take its place; else "".
     """
 
     fingerprint: str
@@ -62,6 +63,7 @@ class TrustedPeer:
     role: Role
     pem: bytes
     added_at: float
+    follows: str = ""
 
 
 def make_key() -> ec.EllipticCurvePrivateKey:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from shardd.host.names import clean_name
-from shardd.host.paths import atomic_write, locked, private_directory, read_file
+from shardd.host.paths import atomic_write, locked, private_directory, read_file, sync_directory
 from shardd.identity.certificates import (
     LARGEST_CERTIFICATE,
     UNNAMED,
@@ -25,6 +25,8 @@ from shardd.identity.errors import IdentityError
 
 KEY_FILE = "key.pem"
 CERTIFICATE_FILE = "certificate.pem"
+NEXT_KEY_FILE = "next-key.pem"
+NEXT_CERTIFICATE_FILE = "next-certificate.pem"
 
 _LARGEST_KEY = 8192
 _START_OVER = "To make a new identity, delete {path} and start again; every pairing must then be made anew."
@@ -78,6 +80,7 @@ def load_or_create_identity(directory: Path, name: str) -> Identity:
     key_path, certificate_path = directory / KEY_FILE, directory / CERTIFICATE_FILE
     try:
         with locked(directory):
+            _finish_taking(directory)
             if os.path.lexists(key_path):
                 return _load(key_path, certificate_path, name)
             identity = create_identity(name)
@@ -89,6 +92,56 @@ def load_or_create_identity(directory: Path, name: str) -> Identity:
             f"The identity in {directory} cannot be read or written: {error.strerror or error}.",
             "Check the folder's permissions and the free space on its disk.",
         ) from error
+
+
+def load_next_identity(directory: Path, name: str) -> Identity | None:
+    """Load the identity that was prepared to follow the present one; None where there is none.
+
+    Raises:
+        IdentityError: its files are damaged.
+        OSError: the folder cannot be read.
+    """
+    key_path, certificate_path = directory / NEXT_KEY_FILE, directory / NEXT_CERTIFICATE_FILE
+    with locked(directory):
+        _finish_taking(directory)
+        return _load(key_path, certificate_path, name) if os.path.lexists(key_path) else None
+
+
+def prepare_next_identity(directory: Path, name: str) -> Identity:
+    """Make an identity that will follow the present one, durably; an earlier one that was prepared is kept.
+
+    Raises:
+        IdentityError, OSError: as `load_next_identity`, or the disk refused.
+    """
+    prepared = load_next_identity(directory, name)
+    if prepared is not None:
+        return prepared
+    identity = create_identity(name)
+    with locked(directory):
+        atomic_write(directory / NEXT_CERTIFICATE_FILE, identity.certificate_pem, 0o644)
+        atomic_write(directory / NEXT_KEY_FILE, identity.key_pem, 0o600)
+    return identity
+
+
+def take_next_identity(directory: Path) -> None:
+    """Let the prepared identity take the place of the present one, whose key is gone then.
+
+    A crash in between is mended when the identity is loaded next.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    with locked(directory):
+        os.replace(directory / NEXT_CERTIFICATE_FILE, directory / CERTIFICATE_FILE)
+        sync_directory(directory)
+        _finish_taking(directory)
+
+
+def _finish_taking(directory: Path) -> None:
+    # The key is prepared last and taken last: one without its certificate belongs to the certificate in place.
+    if os.path.lexists(directory / NEXT_KEY_FILE) and not os.path.lexists(directory / NEXT_CERTIFICATE_FILE):
+        os.replace(directory / NEXT_KEY_FILE, directory / KEY_FILE)
+        sync_directory(directory)
 
 
 def _load(key_path: Path, certificate_path: Path, name: str) -> Identity:

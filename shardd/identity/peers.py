@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -63,13 +64,17 @@ class TrustedPeers:
         """
         return next((peer for peer in self.all() if peer.fingerprint == fingerprint), None)
 
-    def add(self, pem: bytes, name: str, role: Role) -> TrustedPeer:
+    def add(self, pem: bytes, name: str, role: Role, follows: str = "") -> TrustedPeer:
         """Pin a certificate, durably. A peer that is pinned already takes the new name and role.
+
+        Args:
+            pem, name, role: as `TrustedPeer`.
+            follows: the certificate whose place this one is to take; it goes when that one is removed.
 
         Raises:
             IdentityError: it is no certificate of a device, the list is full, or the disk refused.
         """
-        peer = parse_certificate(pem, name, role, added_at=time.time())
+        peer = replace(parse_certificate(pem, name, role, added_at=time.time()), follows=follows)
         pinned = self.all()
         if len(pinned) >= MOST_PEERS and all(known.fingerprint != peer.fingerprint for known in pinned):
             raise IdentityError(f"This device is paired with {MOST_PEERS} others already.", "Unpair one of them first.")
@@ -80,8 +85,9 @@ class TrustedPeers:
         return peer
 
     def remove(self, fingerprint: str) -> bool:
-        """Forget a peer, durably; a damaged file of its name goes too. False where there was none.
+        """Forget a peer and whoever follows it, durably; a damaged file of its name goes too.
 
+        False where there was none.
         Connections that are open stay open: the caller cancels them.
 
         Raises:
@@ -89,6 +95,9 @@ class TrustedPeers:
         """
         if not is_fingerprint(fingerprint):
             return False
+        for follower in self.all():
+            if follower.follows == fingerprint:
+                self.remove(follower.fingerprint)
         try:
             os.unlink(self._path(fingerprint))
             sync_directory(self._directory)
@@ -152,6 +161,8 @@ class TrustedPeers:
 
 def _to_json(peer: TrustedPeer) -> bytes:
     record = {"name": peer.name, "role": peer.role, "added_at": peer.added_at, "pem": peer.pem.decode("ascii")}
+    if peer.follows:
+        record["follows"] = peer.follows
     return json.dumps(record, indent=1).encode()
 
 
@@ -171,4 +182,7 @@ def _from_json(data: bytes) -> TrustedPeer:
         raise ValueError("a field is missing")
     if role not in ("controller", "agent"):
         raise ValueError("an unknown role")
-    return parse_certificate(pem.encode("ascii"), name, role, float(added_at))
+    follows = fields.get("follows", "")
+    if follows != "" and not (isinstance(follows, str) and is_fingerprint(follows)):
+        raise ValueError("it follows nobody")
+    return replace(parse_certificate(pem.encode("ascii"), name, role, float(added_at)), follows=follows)

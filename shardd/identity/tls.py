@@ -63,6 +63,28 @@ def client_context(identity: Identity, peer: bytes) -> ssl.SSLContext:
     return _context(ssl.PROTOCOL_TLS_CLIENT, identity, [peer])
 
 
+def pairing_server_context(identity: Identity) -> ssl.SSLContext:
+    """Return a context for the pairing listener: it shows our certificate and asks nobody for theirs.
+
+    Raises:
+        OSError: the system's temporary folder cannot be written.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.num_tickets = 0
+    _load_own(context, identity)
+    return context
+
+
+def pairing_client_context() -> ssl.SSLContext:
+    """Return a context for dialling an agent that is not pinned yet: what its certificate is worth, the code says."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def check_pin(connection: ssl.SSLSocket | ssl.SSLObject, expected: Collection[str]) -> str:
     """Return the fingerprint of the other end, after the handshake.
 

@@ -120,7 +120,10 @@ class CacheLayout:
 
     def fork(self, cache: StageCache) -> StageCache:
         """A cache with the same tokens that goes its own way. Shares memory until one of both changes it."""
-        return self._arrange({number: _fork(cache.entries[number]) for number in self._used})
+        forked = self._arrange({number: _fork(cache.entries[number]) for number in self._used})
+        for number in self._blank:
+            forked.entries[number] = copy.deepcopy(self._model_entries[number])
+        return forked
 
     @property
     def _used(self) -> list[int]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import mlx.core as mx
 
@@ -15,10 +15,14 @@ from shardd.model.ghosts import Forms
 from shardd.model.headers import TensorInfo, read_header
 from shardd.model.holes import Slice
 from shardd.model.leaves import Form, evaluate, flatten
+from shardd.model.places import Places
 from shardd.model.plan import Plan, make_plan, stage_phases
 
 PayloadSpec = Form
 """The form of one array that crosses a cut; "B" and "L" stand for batch and token count."""
+
+BUILD_TRIALS = 4
+TOKEN_IDS = Form("int32", ("B", "L"))
 
 Progress = Callable[[int, int], None]
 
@@ -36,6 +40,7 @@ class Stage:
         payload_in: what `forward` is given; empty on the head.
         payload_out: what it returns; empty on the tail.
         batchable: whether steps of several sequences can be computed as one; known after `prove`.
+        buildable: whether a step's graph can be built before its input is known; known after `prove`.
     """
 
     def __init__(self, model: Any, plan: Plan, first: int, last: int, weights_bytes: int) -> None:
@@ -48,6 +53,7 @@ class Stage:
         self.payload_in = tuple(crossing.form for crossing in self._slice.received)
         self.payload_out = tuple(crossing.form for crossing in self._slice.sent)
         self.batchable = False
+        self.buildable = False
 
     def make_cache(self) -> StageCache:
         """An empty cache for one sequence."""
@@ -68,6 +74,11 @@ class Stage:
         if self._layout.ticks:
             self._layout.tick(cache, *self._slice.sizes(inputs))
         return outputs
+
+    def build(self, rows: int, cache: StageCache) -> tuple[Places, list[mx.array]]:
+        """A decode step of `rows` sequences before its input is known: fill the places, then evaluate."""
+        places = Places([TOKEN_IDS] if self.is_head else self.payload_in, rows, 1)
+        return places, self.forward(places.arrays[0] if self.is_head else places.arrays, cache)
 
     def cache_arrays(self, cache: StageCache) -> list[mx.array]:
         """What to evaluate after a prefill chunk."""
@@ -120,6 +131,7 @@ class Stage:
                 "Place it on another machine.",
             ) from error
         self.batchable = self._layout.mergeable and self._batch_agrees()
+        self.buildable = self._build_agrees()
 
     def _batch_agrees(self) -> bool:
         """Whether two sequences of different lengths give in a batch what they give alone."""
@@ -140,6 +152,45 @@ class Stage:
         except Exception:  # whatever a model file does with a batch; such models run one sequence at a time
             return False
         return True
+
+    def _build_agrees(self) -> bool:
+        """Whether a step built over places gives what it gives on known input, and undoing it leaves nothing.
+
+        A model file that decides by values (which experts to call) decides by what is in the places before the input:
+        several inputs unlike it show that.
+        """
+        try:
+            cache = self.make_cache()
+            evaluate(self.forward(self._known_input(2), cache), cache.arrays())
+            for trial in range(BUILD_TRIALS):
+                step = self._varied_input(trial)
+                alone, ahead = self.fork_cache(cache), self.fork_cache(cache)
+                expected = self.forward(step, alone)
+                evaluate(expected, alone.arrays())
+                before = self.fork_cache(ahead)
+                self.build(1, ahead)  # undone: nobody fills its places
+                places, built = self.build(1, before)
+                places.fill([bytes_of(array) for array in ([step] if isinstance(step, mx.array) else step)])
+                evaluate(built, before.arrays())
+                if not all(mx.array_equal(a, b).item() for a, b in zip(expected, built, strict=True)):
+                    return False
+        except Exception:  # a model file that looks at what is not there yet; its steps are built when it is
+            return False
+        return True
+
+    def _varied_input(self, trial: int) -> mx.array | list[mx.array]:
+        """One token, another one in each trial."""
+        if self.is_head:
+            return mx.array([[(trial + 1) * self.vocab_size // (BUILD_TRIALS + 1)]], mx.int32)
+        arrays: list[mx.array] = []
+        for number, spec in enumerate(self.payload_in):
+            known = _ramp(spec, 1)
+            if mx.issubdtype(known.dtype, mx.floating):
+                key = mx.random.key(trial * len(self.payload_in) + number)
+                known = mx.random.normal(known.shape, key=key).astype(known.dtype)
+            arrays.append(known)
+        evaluate(arrays)
+        return arrays
 
     def _known_input(self, tokens: int, rows: int = 1) -> mx.array | list[mx.array]:
         """The same `tokens` tokens in each of `rows` rows."""
@@ -247,6 +298,13 @@ def _ramp(spec: PayloadSpec, tokens: int) -> mx.array:
     if not mx.issubdtype(dtype, mx.floating):
         return mx.zeros(shape, dtype)
     return mx.reshape(mx.sin(mx.arange(prod(shape))) * 0.1, shape).astype(dtype)
+
+
+def bytes_of(array: mx.array) -> memoryview:
+    """An array's bytes, evaluated."""
+    flat = mx.contiguous(array).reshape(-1).view(mx.uint8)
+    evaluate(flat)
+    return memoryview(cast(Any, flat))
 
 
 def _close(one: mx.array, other: mx.array) -> bool:

@@ -39,7 +39,7 @@ class Versions(_message.Message):
     def __init__(self, shardd: _Optional[str] = ..., protocol: _Optional[str] = ..., mlx: _Optional[str] = ..., mlx_lm: _Optional[str] = ..., python: _Optional[str] = ...) -> None: ...
 
 class Description(_message.Message):
-    __slots__ = ("name", "fingerprint", "chip", "os", "memory_total", "memory_limit", "cores", "addresses", "versions")
+    __slots__ = ("name", "fingerprint", "chip", "os", "memory_total", "memory_limit", "cores", "addresses", "versions", "caller_follows")
     NAME_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     CHIP_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,7 @@ class Description(_message.Message):
     CORES_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FOLLOWS_FIELD_NUMBER: _ClassVar[int]
     name: str
     fingerprint: str
     chip: str
@@ -58,7 +59,8 @@ class Description(_message.Message):
     cores: int
     addresses: _containers.RepeatedScalarFieldContainer[str]
     versions: Versions
-    def __init__(self, name: _Optional[str] = ..., fingerprint: _Optional[str] = ..., chip: _Optional[str] = ..., os: _Optional[str] = ..., memory_total: _Optional[int] = ..., memory_limit: _Optional[int] = ..., cores: _Optional[int] = ..., addresses: _Optional[_Iterable[str]] = ..., versions: _Optional[_Union[Versions, _Mapping]] = ...) -> None: ...
+    caller_follows: bool
+    def __init__(self, name: _Optional[str] = ..., fingerprint: _Optional[str] = ..., chip: _Optional[str] = ..., os: _Optional[str] = ..., memory_total: _Optional[int] = ..., memory_limit: _Optional[int] = ..., cores: _Optional[int] = ..., addresses: _Optional[_Iterable[str]] = ..., versions: _Optional[_Union[Versions, _Mapping]] = ..., caller_follows: _Optional[bool] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ("interval_ms",)
@@ -113,20 +115,24 @@ class StageTelemetry(_message.Message):
     def __init__(self, stage_id: _Optional[str] = ..., weights_bytes: _Optional[int] = ..., kv_bytes: _Optional[int] = ..., process_bytes: _Optional[int] = ..., queue_depth: _Optional[int] = ..., sequences: _Optional[int] = ..., steps: _Optional[int] = ..., compute_ms: _Optional[_Union[Spread, _Mapping]] = ..., queue_ms: _Optional[_Union[Spread, _Mapping]] = ..., hop_ms: _Optional[_Union[Spread, _Mapping]] = ...) -> None: ...
 
 class Beat(_message.Message):
-    __slots__ = ("number", "memory", "disk_free", "store_bytes", "cpu_percent", "stages")
+    __slots__ = ("number", "memory", "disk_free", "store_bytes", "cpu_percent", "stages", "next_certificate", "fingerprint")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FIELD_NUMBER: _ClassVar[int]
     DISK_FREE_FIELD_NUMBER: _ClassVar[int]
     STORE_BYTES_FIELD_NUMBER: _ClassVar[int]
     CPU_PERCENT_FIELD_NUMBER: _ClassVar[int]
     STAGES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     number: int
     memory: Memory
     disk_free: int
     store_bytes: int
     cpu_percent: float
     stages: _containers.RepeatedCompositeFieldContainer[StageTelemetry]
-    def __init__(self, number: _Optional[int] = ..., memory: _Optional[_Union[Memory, _Mapping]] = ..., disk_free: _Optional[int] = ..., store_bytes: _Optional[int] = ..., cpu_percent: _Optional[float] = ..., stages: _Optional[_Iterable[_Union[StageTelemetry, _Mapping]]] = ...) -> None: ...
+    next_certificate: bytes
+    fingerprint: str
+    def __init__(self, number: _Optional[int] = ..., memory: _Optional[_Union[Memory, _Mapping]] = ..., disk_free: _Optional[int] = ..., store_bytes: _Optional[int] = ..., cpu_percent: _Optional[float] = ..., stages: _Optional[_Iterable[_Union[StageTelemetry, _Mapping]]] = ..., next_certificate: _Optional[bytes] = ..., fingerprint: _Optional[str] = ...) -> None: ...
 
 class OfferUnitsRequest(_message.Message):
     __slots__ = ("digests",)
@@ -300,7 +306,7 @@ class DeleteShardReply(_message.Message):
     def __init__(self, freed_bytes: _Optional[int] = ...) -> None: ...
 
 class LoadStageRequest(_message.Message):
-    __slots__ = ("epoch", "shard_id", "stage_index", "stage_count", "context_tokens", "prefill_chunk_tokens", "peer_certificates", "inbound_token", "options")
+    __slots__ = ("epoch", "shard_id", "stage_index", "stage_count", "context_tokens", "prefill_chunk_tokens", "peer_certificates", "inbound_token", "options", "draft")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SHARD_ID_FIELD_NUMBER: _ClassVar[int]
     STAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -310,6 +316,7 @@ class LoadStageRequest(_message.Message):
     PEER_CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
     INBOUND_TOKEN_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    DRAFT_FIELD_NUMBER: _ClassVar[int]
     epoch: int
     shard_id: str
     stage_index: int
@@ -319,10 +326,19 @@ class LoadStageRequest(_message.Message):
     peer_certificates: _containers.RepeatedScalarFieldContainer[bytes]
     inbound_token: bytes
     options: PipelineOptions
-    def __init__(self, epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., prefill_chunk_tokens: _Optional[int] = ..., peer_certificates: _Optional[_Iterable[bytes]] = ..., inbound_token: _Optional[bytes] = ..., options: _Optional[_Union[PipelineOptions, _Mapping]] = ...) -> None: ...
+    draft: DraftModel
+    def __init__(self, epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., prefill_chunk_tokens: _Optional[int] = ..., peer_certificates: _Optional[_Iterable[bytes]] = ..., inbound_token: _Optional[bytes] = ..., options: _Optional[_Union[PipelineOptions, _Mapping]] = ..., draft: _Optional[_Union[DraftModel, _Mapping]] = ...) -> None: ...
+
+class DraftModel(_message.Message):
+    __slots__ = ("shard_id", "context_tokens")
+    SHARD_ID_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    shard_id: str
+    context_tokens: int
+    def __init__(self, shard_id: _Optional[str] = ..., context_tokens: _Optional[int] = ...) -> None: ...
 
 class PipelineOptions(_message.Message):
-    __slots__ = ("max_batch", "kv_tokens", "speculate", "wire_bits", "layer_delay_ms", "token_delay_ms", "link")
+    __slots__ = ("max_batch", "kv_tokens", "speculate", "wire_bits", "layer_delay_ms", "token_delay_ms", "link", "kept_share", "kept_bits", "spill_bytes")
     MAX_BATCH_FIELD_NUMBER: _ClassVar[int]
     KV_TOKENS_FIELD_NUMBER: _ClassVar[int]
     SPECULATE_FIELD_NUMBER: _ClassVar[int]
@@ -330,6 +346,9 @@ class PipelineOptions(_message.Message):
     LAYER_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
     LINK_FIELD_NUMBER: _ClassVar[int]
+    KEPT_SHARE_FIELD_NUMBER: _ClassVar[int]
+    KEPT_BITS_FIELD_NUMBER: _ClassVar[int]
+    SPILL_BYTES_FIELD_NUMBER: _ClassVar[int]
     max_batch: int
     kv_tokens: int
     speculate: bool
@@ -337,7 +356,10 @@ class PipelineOptions(_message.Message):
     layer_delay_ms: float
     token_delay_ms: float
     link: str
-    def __init__(self, max_batch: _Optional[int] = ..., kv_tokens: _Optional[int] = ..., speculate: _Optional[bool] = ..., wire_bits: _Optional[int] = ..., layer_delay_ms: _Optional[float] = ..., token_delay_ms: _Optional[float] = ..., link: _Optional[str] = ...) -> None: ...
+    kept_share: float
+    kept_bits: int
+    spill_bytes: int
+    def __init__(self, max_batch: _Optional[int] = ..., kv_tokens: _Optional[int] = ..., speculate: _Optional[bool] = ..., wire_bits: _Optional[int] = ..., layer_delay_ms: _Optional[float] = ..., token_delay_ms: _Optional[float] = ..., link: _Optional[str] = ..., kept_share: _Optional[float] = ..., kept_bits: _Optional[int] = ..., spill_bytes: _Optional[int] = ...) -> None: ...
 
 class LoadProgress(_message.Message):
     __slots__ = ("stage_id", "done_bytes", "total_bytes", "phase", "lane_port", "batchable")

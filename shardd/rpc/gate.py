@@ -5,17 +5,22 @@ TLS alone is not enough, since a connection outlives a revocation and a failing 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
 
 from shardd.identity import IdentityError, TrustedPeer, TrustedPeers, fingerprint_of
 from shardd.rpc.pieces import PUSH_UNIT, SERVE_UNIT, decode_piece, encode_piece
+from shardd.rpc.sessions import Session, Sessions
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Check: TypeAlias = Callable[[Context], Awaitable[str]]
 
 
-def fingerprint_of_caller(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+def fingerprint_of_caller(context: Context) -> str:
     """Of the certificate behind a call; "" for none."""
     certificates = context.auth_context().get("x509_pem_cert", [])
     try:
@@ -24,7 +29,7 @@ def fingerprint_of_caller(context: grpc.aio.ServicerContext[Any, Any]) -> str:
         return ""
 
 
-def caller_of(context: grpc.aio.ServicerContext[Any, Any], peers: TrustedPeers) -> TrustedPeer | None:
+def caller_of(context: Context, peers: TrustedPeers) -> TrustedPeer | None:
     """The pinned controller behind a call, or None."""
     fingerprint = fingerprint_of_caller(context)
     try:
@@ -35,14 +40,15 @@ def caller_of(context: grpc.aio.ServicerContext[Any, Any], peers: TrustedPeers) 
 
 
 class Gate(grpc.aio.ServerInterceptor):
-    """Refuses callers that are not pinned, before any servicer runs.
+    """Refuses callers that are not pinned, before any servicer runs, and keeps account of the calls of those that are.
 
     granted: whether a machine with this fingerprint holds a grant; it may then call ServeUnit and nothing else.
     """
 
-    def __init__(self, peers: TrustedPeers, granted: Callable[[str], bool]) -> None:
+    def __init__(self, peers: TrustedPeers, granted: Callable[[str], bool], sessions: Sessions) -> None:
         self._peers = peers
         self._granted = granted
+        self._sessions = sessions
 
     async def intercept_service(
         self,
@@ -60,38 +66,52 @@ class Gate(grpc.aio.ServerInterceptor):
         }
         if handler_call_details.method == SERVE_UNIT:  # type: ignore[attr-defined]  # grpc's stubs lack it
             return grpc.unary_stream_rpc_method_handler(
-                self._for_granted(handler.unary_stream), handler.request_deserializer, encode_piece
+                self._stream(handler.unary_stream, self._check_grant), handler.request_deserializer, encode_piece
             )
         wrap, behavior = make[handler.request_streaming, handler.response_streaming]
-        checked: Any = self._stream(behavior) if handler.response_streaming else self._unary(behavior)
+        checked: Any = (self._stream if handler.response_streaming else self._unary)(behavior, self._check_controller)
         pushed = handler_call_details.method == PUSH_UNIT  # type: ignore[attr-defined]
         deserializer = decode_piece if pushed else handler.request_deserializer
         return wrap(checked, deserializer, handler.response_serializer)
 
-    async def _check(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        if caller_of(context, self._peers) is None:
+    async def _check_controller(self, context: Context) -> str:
+        caller = caller_of(context, self._peers)
+        if caller is None:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "This machine is not paired with this controller.")
+        return caller.fingerprint
 
-    def _for_granted(self, behavior: Any) -> Any:
-        async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            if not self._granted(fingerprint_of_caller(context)):
-                await context.abort(grpc.StatusCode.UNAUTHENTICATED, "This machine was granted no units here.")
-            async for reply in behavior(request, context):
-                yield reply
+    async def _check_grant(self, context: Context) -> str:
+        fingerprint = fingerprint_of_caller(context)
+        if not self._granted(fingerprint):
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "This machine was granted no units here.")
+        return fingerprint
+
+    def _unary(self, behavior: Any, check: Check) -> Any:
+        async def call(request: Any, context: Context) -> Any:
+            # Nothing may be awaited between the check and the session, or a revocation could slip in between.
+            with self._sessions.entered(await check(context)) as session:
+                try:
+                    return await behavior(request, context)
+                except asyncio.CancelledError:
+                    await _tell_cut(session, context)
+                    raise
+
+        return call
+
+    def _stream(self, behavior: Any, check: Check) -> Any:
+        async def call(request: Any, context: Context) -> Any:
+            with self._sessions.entered(await check(context)) as session:
+                try:
+                    # Written from here and not yielded: a write that a slow reader blocks can be cut as well.
+                    async for reply in behavior(request, context):
+                        await context.write(reply)
+                except asyncio.CancelledError:
+                    await _tell_cut(session, context)
+                    raise
 
         return call
 
-    def _unary(self, behavior: Any) -> Any:
-        async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            await self._check(context)
-            return await behavior(request, context)
 
-        return call
-
-    def _stream(self, behavior: Any) -> Any:
-        async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            await self._check(context)
-            async for reply in behavior(request, context):
-                yield reply
-
-        return call
+async def _tell_cut(session: Session, context: Context) -> None:
+    if session.cut:
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, "This machine was unpaired from this controller.")

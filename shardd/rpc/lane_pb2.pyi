@@ -23,6 +23,8 @@ class FrameKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DROP: _ClassVar[FrameKind]
     OPENED: _ClassVar[FrameKind]
     QUEUED: _ClassVar[FrameKind]
+    RECALL: _ClassVar[FrameKind]
+    RECALLED: _ClassVar[FrameKind]
 
 class DataType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -52,6 +54,8 @@ PONG: FrameKind
 DROP: FrameKind
 OPENED: FrameKind
 QUEUED: FrameKind
+RECALL: FrameKind
+RECALLED: FrameKind
 DATA_TYPE_UNSPECIFIED: DataType
 FLOAT32: DataType
 FLOAT16: DataType
@@ -66,12 +70,14 @@ UINT16: DataType
 INT16: DataType
 
 class Tensor(_message.Message):
-    __slots__ = ("dtype", "shape")
+    __slots__ = ("dtype", "shape", "bits")
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     SHAPE_FIELD_NUMBER: _ClassVar[int]
+    BITS_FIELD_NUMBER: _ClassVar[int]
     dtype: DataType
     shape: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, dtype: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Iterable[int]] = ...) -> None: ...
+    bits: int
+    def __init__(self, dtype: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Iterable[int]] = ..., bits: _Optional[int] = ...) -> None: ...
 
 class StepTiming(_message.Message):
     __slots__ = ("stage", "hop_us", "queue_us", "compute_us", "serialise_us", "kv_bytes")
@@ -185,7 +191,7 @@ class Row(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., position: _Optional[int] = ..., tokens: _Optional[_Iterable[int]] = ..., finish_reason: _Optional[str] = ...) -> None: ...
 
 class FrameHeader(_message.Message):
-    __slots__ = ("kind", "epoch", "sequence", "position", "count", "sample", "sent_ns", "tensors", "timings", "reply_to", "broken", "rows", "keep_tokens", "dropped", "hello", "open", "token", "message", "echo_ns")
+    __slots__ = ("kind", "epoch", "sequence", "position", "count", "sample", "sent_ns", "tensors", "timings", "reply_to", "broken", "rows", "keep_tokens", "dropped", "keep_as", "released", "saved", "kept", "held", "hello", "open", "token", "message", "echo_ns")
     KIND_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -200,6 +206,11 @@ class FrameHeader(_message.Message):
     ROWS_FIELD_NUMBER: _ClassVar[int]
     KEEP_TOKENS_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
+    KEEP_AS_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_FIELD_NUMBER: _ClassVar[int]
+    SAVED_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
@@ -219,9 +230,14 @@ class FrameHeader(_message.Message):
     rows: _containers.RepeatedCompositeFieldContainer[Row]
     keep_tokens: int
     dropped: _containers.RepeatedScalarFieldContainer[int]
+    keep_as: int
+    released: _containers.RepeatedScalarFieldContainer[int]
+    saved: _containers.RepeatedScalarFieldContainer[int]
+    kept: int
+    held: bool
     hello: Hello
     open: Open
     token: Token
     message: str
     echo_ns: int
-    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., position: _Optional[int] = ..., count: _Optional[int] = ..., sample: _Optional[bool] = ..., sent_ns: _Optional[int] = ..., tensors: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., timings: _Optional[_Iterable[_Union[StepTiming, _Mapping]]] = ..., reply_to: _Optional[str] = ..., broken: _Optional[bool] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ..., keep_tokens: _Optional[int] = ..., dropped: _Optional[_Iterable[int]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., token: _Optional[_Union[Token, _Mapping]] = ..., message: _Optional[str] = ..., echo_ns: _Optional[int] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., position: _Optional[int] = ..., count: _Optional[int] = ..., sample: _Optional[bool] = ..., sent_ns: _Optional[int] = ..., tensors: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., timings: _Optional[_Iterable[_Union[StepTiming, _Mapping]]] = ..., reply_to: _Optional[str] = ..., broken: _Optional[bool] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ..., keep_tokens: _Optional[int] = ..., dropped: _Optional[_Iterable[int]] = ..., keep_as: _Optional[int] = ..., released: _Optional[_Iterable[int]] = ..., saved: _Optional[_Iterable[int]] = ..., kept: _Optional[int] = ..., held: _Optional[bool] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., token: _Optional[_Union[Token, _Mapping]] = ..., message: _Optional[str] = ..., echo_ns: _Optional[int] = ...) -> None: ...

@@ -12,10 +12,13 @@ from typing import Any
 import grpc.aio
 
 import shardd
+from shardd.agent.identities import Identities
 from shardd.agent.supervisor import StageRecord, Supervisor
 from shardd.host import HostFacts, LoadReader, MemoryReader, addresses, rss_of
+from shardd.identity import TrustedPeers
 from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import MachineServicer
+from shardd.rpc.gate import caller_of
 from shardd.rpc.options import PROTOCOL_VERSION
 from shardd.store import Store
 
@@ -29,28 +32,31 @@ class Machine(MachineServicer):
     def __init__(
         self,
         facts: HostFacts,
-        fingerprint: str,
+        identities: Identities,
         memory_limit: int | None,
         supervisor: Supervisor,
         store: Store,
+        peers: TrustedPeers,
         own_addresses: Callable[[], Sequence[str]] = addresses,
     ) -> None:
         self._facts = facts
-        self._fingerprint = fingerprint
+        self._identities = identities
         self._memory_limit = memory_limit
         self._supervisor = supervisor
         self._store = store
+        self._peers = peers
         self._addresses = own_addresses
 
     async def Describe(self, request: agent_pb2.DescribeRequest, context: Context) -> agent_pb2.Description:
         return agent_pb2.Description(
             name=self._facts.name,
-            fingerprint=self._fingerprint,
+            fingerprint=self._identities.current.fingerprint,
             chip=self._facts.chip,
             os=self._facts.os,
             memory_total=self._facts.memory_total,
             memory_limit=self._memory_limit or 0,
             cores=self._facts.cores,
+            caller_follows=self._follows(context),
             addresses=await asyncio.to_thread(self._addresses),
             versions=agent_pb2.Versions(
                 shardd=shardd.__version__,
@@ -84,8 +90,14 @@ class Machine(MachineServicer):
                 store_bytes=store_bytes,
                 cpu_percent=load.read(),
                 stages=[self._telemetry(record) for record in self._supervisor.records()],
+                next_certificate=self._identities.announced,
+                fingerprint=self._identities.current.fingerprint,
             )
             await asyncio.sleep(interval)
+
+    def _follows(self, context: Context) -> bool:
+        caller = caller_of(context, self._peers)
+        return caller is not None and bool(caller.follows)
 
     def _telemetry(self, record: StageRecord) -> agent_pb2.StageTelemetry:
         reading = record.reading

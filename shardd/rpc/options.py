@@ -68,11 +68,14 @@ def channel_credentials(identity: Identity, peer_certificate_pem: bytes) -> grpc
     )
 
 
-def server_credentials(identity: Identity, trusted: Callable[[], Sequence[bytes]]) -> grpc.ServerCredentials:
-    """Mutual TLS for the certificates that trusted() names at the moment of each handshake."""
+def server_credentials(
+    identity: Callable[[], Identity], trusted: Callable[[], Sequence[bytes]]
+) -> grpc.ServerCredentials:
+    """Mutual TLS as what identity() and for the certificates that trusted() names at the moment of each handshake."""
 
     def configuration() -> grpc.ServerCertificateConfiguration:
         roots = b"\n".join(trusted()) or throwaway_root_pem()  # an empty list would mean: anybody
-        return grpc.ssl_server_certificate_configuration([(identity.key_pem, identity.certificate_pem)], roots)
+        own = identity()
+        return grpc.ssl_server_certificate_configuration([(own.key_pem, own.certificate_pem)], roots)
 
     return grpc.dynamic_ssl_server_credentials(configuration(), configuration, require_client_authentication=True)

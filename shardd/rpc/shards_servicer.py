@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NoReturn
 
 import grpc
@@ -29,7 +29,7 @@ QUIET_S = 30.0  # a push that sends nothing for so long is given up
 
 
 class Shards(ShardsServicer):
-    def __init__(self, store: Store, supervisor: Supervisor, grants: Grants, identity: Identity) -> None:
+    def __init__(self, store: Store, supervisor: Supervisor, grants: Grants, identity: Callable[[], Identity]) -> None:
         self._store = store
         self._supervisor = supervisor
         self._grants = grants
@@ -110,6 +110,7 @@ class Shards(ShardsServicer):
             await _refuse(context, "The shard is loaded. Undeploy it first.")
         try:
             freed = await asyncio.to_thread(self._store.delete_shard, request.shard_id)
+            await asyncio.to_thread(self._supervisor.sweep_kept)
         except StoreError as error:
             await _refuse(context, str(error))
         return agent_pb2.DeleteShardReply(freed_bytes=freed)
@@ -124,7 +125,8 @@ class Shards(ShardsServicer):
             await _refuse(context, str(error))
         if not all(state.whole for state in states.values()):
             await _refuse(context, "This machine does not hold all of these units.")
-        return agent_pb2.UnitGrant(token=self._grants.add(request.certificate, request.digests))
+        caller = fingerprint_of_caller(context)
+        return agent_pb2.UnitGrant(token=self._grants.add(request.certificate, request.digests, caller))
 
     async def FetchUnits(
         self, request: agent_pb2.FetchUnitsRequest, context: Context
@@ -135,7 +137,7 @@ class Shards(ShardsServicer):
             parse_certificate(request.certificate)
         except IdentityError as error:
             await _refuse(context, str(error))
-        async for progress in fetch_units(self._store, self._identity, request):
+        async for progress in fetch_units(self._store, self._identity(), request):
             yield progress
 
     async def ServeUnit(self, request: agent_pb2.ServeUnitRequest, context: Context) -> AsyncIterator[bytes]:

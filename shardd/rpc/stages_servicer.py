@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NoReturn
 
 import grpc
@@ -26,8 +26,11 @@ MAX_LINK = 100
 
 
 class Stages(StagesServicer):
-    def __init__(self, supervisor: Supervisor, peers: TrustedPeers, events: EventHub) -> None:
+    def __init__(
+        self, supervisor: Supervisor, peers: TrustedPeers, events: EventHub, name_of: Callable[[str], str]
+    ) -> None:
         self._supervisor = supervisor
+        self._name_of = name_of
         self._peers = peers
         self._events = events
 
@@ -49,6 +52,8 @@ class Stages(StagesServicer):
             inbound_token=request.inbound_token,
             options=_options(request.options),
             deployed_by=caller.fingerprint,
+            draft_shard_id=request.draft.shard_id,
+            draft_context_tokens=request.draft.context_tokens,
         )
         async for progress in self._follow(self._supervisor.load(wanted), context):
             yield progress
@@ -82,8 +87,8 @@ class Stages(StagesServicer):
     async def GrantLane(self, request: agent_pb2.GrantLaneRequest, context: Context) -> agent_pb2.LaneGrant:
         caller = await self._caller(context)
         try:
+            await self._own(request.stage_id, context)
             if request.certificate:
-                await self._own(request.stage_id, context)
                 parse_certificate(request.certificate)
             pem = request.certificate or caller.pem
             port, token = await self._supervisor.grant(request.stage_id, pem, controller=not request.certificate)
@@ -141,7 +146,8 @@ class Stages(StagesServicer):
         caller = await self._caller(context)
         owners = {r.request.deployed_by for r in self._supervisor.records() if r.stage_id == stage_id}
         if owners and caller.fingerprint not in owners:
-            await _refuse(context, "Another controller deployed this stage. Ask there.")
+            names = " and ".join(sorted(self._name_of(owner) for owner in owners))
+            await _refuse(context, f"{names} deployed this stage. Ask there.")
 
 
 def _message(record: StageRecord) -> agent_pb2.Stage:
@@ -169,6 +175,8 @@ def _problem(request: agent_pb2.LoadStageRequest) -> str | None:
         return "The stage's place in the pipeline is wrong."
     if not 0 < request.context_tokens <= 16_000_000 or request.prefill_chunk_tokens > 65_536:
         return "The context or the prefill chunk has an impossible size."
+    if request.HasField("draft") and not (request.stage_index == 0 and 0 < request.draft.context_tokens <= 16_000_000):
+        return "A draft model is for the first stage, and needs a context."
     options = request.options
     if (
         len(request.peer_certificates) > MAX_PEERS
@@ -177,6 +185,8 @@ def _problem(request: agent_pb2.LoadStageRequest) -> str | None:
         or not 0 <= options.layer_delay_ms <= 1000
         or not 0 <= options.token_delay_ms <= 1000
         or len(options.link) > MAX_LINK
+        or not 0 <= options.kept_share <= 1
+        or options.kept_bits not in (0, 4, 8)
     ):
         return "The request is out of bounds."
     try:
@@ -197,6 +207,9 @@ def _options(options: agent_pb2.PipelineOptions) -> PipelineOptions:
         layer_delay_ms=options.layer_delay_ms,
         token_delay_ms=options.token_delay_ms,
         link=options.link,
+        kept_share=options.kept_share,
+        kept_bits=options.kept_bits,
+        spill_bytes=options.spill_bytes,
     )
 
 

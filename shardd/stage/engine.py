@@ -14,19 +14,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
-from typing import Any, cast
-
-import mlx.core as mx
 
 from shardd.model.stage import Stage
 from shardd.rpc import lane_pb2
-from shardd.stage.arrays import describe, raw, restore
+from shardd.stage.computing import Computing
+from shardd.stage.draft import Draft
 from shardd.stage.frames import Buffer, Frame, FrameError, token_ids_from, token_ids_payload
 from shardd.stage.head import Head
+from shardd.stage.inbox import Inbox
+from shardd.stage.keeper import Keeper
+from shardd.stage.lane import Lane
 from shardd.stage.residents import Residents
 from shardd.stage.sampling import check_sampling
 from shardd.stage.scheduler import choose
+from shardd.stage.spill import SpillFolder
 from shardd.stage.tail import Chosen, Tail
 from shardd.stage.work import (
     NEXT,
@@ -40,26 +41,36 @@ from shardd.stage.work import (
     Row,
     Sender,
     Step,
+    Task,
+    failed,
 )
 
-KV_LOOK_STEPS = 16  # decode steps between two looks at a cache's size
 MAX_ROWS = 256
 
 
 class Engine:
     """next_lane and controllers may be replaced while it runs (a restarted neighbour, a new controller)."""
 
-    def __init__(self, stage: Stage, settings: EngineSettings, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        settings: EngineSettings,
+        report: Callable[[str], None],
+        draft: Draft | None = None,
+        folder: SpillFolder | None = None,
+    ) -> None:
         self._stage = stage
         self._settings = settings
         self._report = report
-        self._events: SimpleQueue[Event] = SimpleQueue()
+        self._inbox = Inbox()
         self._queue: list[Step] = []
         self._quick_in_a_row = 0
-        self._kv_bytes: dict[int, int] = {}
-        self._residents = Residents(stage)
+        self.keeper = Keeper(stage, self._forward, self._around, self.deliver, settings.options.kept_bits, folder)
+        self._residents = Residents(stage, self.keeper)
         self._tail = Tail(settings.context_tokens, stage.vocab_size) if stage.is_tail else None
-        self.head = Head(settings, self) if stage.is_head else None
+        self._computing = Computing(stage, settings, self._residents, self._tail, self._inbox.give_back)
+        self._draft = draft
+        self.head = Head(settings, self, self.keeper, draft) if stage.is_head else None
         self.measurements = Measurements()
         self.next_lane: Sender | None = None
         self.controllers: dict[str, Sender] = {}
@@ -72,7 +83,7 @@ class Engine:
 
     @property
     def queue_depth(self) -> int:
-        return len(self._queue) + self._events.qsize()
+        return len(self._queue) + len(self._inbox)
 
     @property
     def sequence_count(self) -> int:
@@ -80,26 +91,31 @@ class Engine:
 
     def kv_bytes(self) -> int:
         """Bytes of all caches. May be called from any thread: reads sizes only."""
-        return self._residents.bytes()
+        return self._residents.bytes() + (self._draft.bytes() if self._draft else 0)
 
     def deliver(self, event: Event) -> None:
         """From any thread."""
-        self._events.put(event)
+        self._inbox.put(event)
+
+    def read(self, lane: Lane, event_of: Callable[[Frame], Event]) -> None:
+        """Takes what the previous stage sends, until its lane ends; in a thread of its own. Raises LaneClosed or
+        FrameError then."""
+        self._inbox.read(lane, event_of)
 
     def run(self) -> None:
         """Blocks until Halt. Everything of MLX happens in the thread that calls this."""
         while True:
-            while True:
-                try:
-                    event = self._events.get_nowait()
-                except Empty:
-                    break
+            while (event := self._inbox.get_nowait()) is not None:
                 if not self._take(event):
                     return
             step = self._next_step()
             if step is not None:
                 self._do(step)
-            elif not self._take(self._events.get()):
+                continue
+            self._computing.build_ahead()
+            if self.head is not None and self.head.use_pause():
+                continue
+            if not self._take(self._inbox.get()):
                 return
 
     def _next_step(self) -> Step | None:
@@ -117,6 +133,8 @@ class Engine:
                 self._handle(event)
             case Lost():
                 self._lose(event.source)
+            case Task():
+                event.run()
             case Halt():
                 return False
         return True
@@ -139,9 +157,11 @@ class Engine:
                     self._tail.mute(header.sequence)  # the head ends it; if the ring is broken, that ends it
                     self._to_controller(event.source, Header(kind=lane_pb2.CLOSED, sequence=header.sequence))
                 case lane_pb2.CLOSE:
-                    self.end(header.sequence, header.keep_tokens)
-                case lane_pb2.DROP:
-                    self.drop(header.dropped)
+                    self.end(header.sequence, header.keep_tokens, header.keep_as)
+                case lane_pb2.RECALLED if self.head is not None:
+                    self.head.recalled(header.kept, header.held)
+                case lane_pb2.DROP | lane_pb2.RECALL | lane_pb2.RECALLED:
+                    self.keeper.handle(header)
                 case lane_pb2.FAIL if self.head is not None and not self._alone:
                     self._failed_around(header.sequence)  # it came round: the controller knows
                 case lane_pb2.FAIL:
@@ -163,7 +183,7 @@ class Engine:
             else:
                 self.begin(header.sequence, opened, "", prompt)
         elif refusal:
-            self._to_controller(event.source, _failed(header.sequence, refusal))
+            self._to_controller(event.source, failed(header.sequence, refusal))
         else:
             opened.ClearField("kept")
             opened.ClearField("snapshot")
@@ -214,24 +234,21 @@ class Engine:
     # -- what the head has done --------------------------------------------------------------------------------------
 
     def begin(self, sequence_id: int, opened: lane_pb2.Open, source: str, prompt: Sequence[int]) -> None:
+        self._computing.ahead.discard()
         self._residents.open(sequence_id, opened, source, len(prompt))
         if self._tail is not None:
             self._tail.open(sequence_id, opened, prompt)
         tensor, payload = token_ids_payload(prompt)
         self._forward(Header(kind=lane_pb2.OPEN, sequence=sequence_id, tensors=[tensor], open=opened), [payload])
 
-    def end(self, sequence_id: int, keep_tokens: int) -> None:
+    def end(self, sequence_id: int, keep_tokens: int, keep_as: int) -> None:
         """Frees the sequence here and, by the frame that follows it down the pipeline, everywhere."""
-        self._forget(sequence_id, keep_tokens)
-        self._forward(Header(kind=lane_pb2.CLOSE, sequence=sequence_id, keep_tokens=keep_tokens))
+        self._forget(sequence_id, keep_tokens, keep_as)
+        self._forward(Header(kind=lane_pb2.CLOSE, sequence=sequence_id, keep_tokens=keep_tokens, keep_as=keep_as))
         if self._tail is not None:
             controller = self._tail.controller_of(sequence_id)
             self._tail.forget(sequence_id)
             self._to_controller(controller, Header(kind=lane_pb2.CLOSED, sequence=sequence_id))
-
-    def drop(self, numbers: Sequence[int]) -> None:
-        self._residents.drop(numbers)
-        self._forward(Header(kind=lane_pb2.DROP, dropped=numbers))
 
     def tell(self, controller: str, header: Header) -> None:
         self._to_controller(controller, header)
@@ -241,9 +258,9 @@ class Engine:
 
     # -- what goes wrong ---------------------------------------------------------------------------------------------
 
-    def _forget(self, sequence_id: int, keep_tokens: int = 0) -> None:
-        self._residents.close(sequence_id, keep_tokens)
-        self._kv_bytes.pop(sequence_id, None)
+    def _forget(self, sequence_id: int, keep_tokens: int = 0, keep_as: int = 0) -> None:
+        self._computing.forget(sequence_id)
+        self._residents.close(sequence_id, keep_tokens, keep_as)
         self._queue = [step for step in self._queue if all(row.sequence != sequence_id for row in step.rows)]
 
     def _fail(self, sequence_id: int, message: str, reply_to: str = "", *, broken: bool = False) -> None:
@@ -251,14 +268,14 @@ class Engine:
         resident = self._residents.get(sequence_id)
         reply_to = resident.opened.reply_to if resident else reply_to
         self._forget(sequence_id)
-        failed = _failed(sequence_id, message, reply_to, broken=broken)
+        news = failed(sequence_id, message, reply_to, broken=broken)
         if self._tail is not None:
             self._tail.forget(sequence_id)
-            self._to_controller(reply_to, failed)
+            self._to_controller(reply_to, news)
         if self.head is not None:
             self.head.failed(sequence_id)
         if not self._alone and self.next_lane is not None:
-            self.next_lane.post(failed)
+            self.next_lane.post(news)
 
     def _failed_around(self, sequence_id: int) -> None:
         assert self.head is not None
@@ -281,8 +298,8 @@ class Engine:
         for resident in self._residents.all():
             self._fail(resident.id, message, broken=True)
         for sequence_id, controller in led:
-            self._to_controller(controller, _failed(sequence_id, message, broken=True))
-        self._residents.drop_all()
+            self._to_controller(controller, failed(sequence_id, message, broken=True))
+        self.keeper.break_off()
         self._report(message)
 
     # -- one step ----------------------------------------------------------------------------------------------------
@@ -302,28 +319,7 @@ class Engine:
         self._quick_in_a_row = self._quick_in_a_row + 1 if step.sample else 0
 
     def _compute(self, step: Step, taken: int) -> None:
-        stage = self._stage
-        if max(row.position for row in step.rows) + step.count > self._settings.context_tokens:
-            raise FrameError(f"a step beyond the context of {self._settings.context_tokens} tokens")
-        cache = self._residents.cache_for(step.rows)
-        if step.frame is None:
-            inputs: Any = mx.array(step.tokens, dtype=mx.int32)
-        else:
-            inputs = restore(step.frame, stage.payload_in, len(step.rows))
-        outputs = stage.forward(inputs, cache)
-        chosen: list[Chosen] = []
-        parts: list[mx.array] = []
-        if self._tail is None:
-            parts = [raw(output) for output in outputs]
-            mx.eval(parts, [] if step.sample else stage.cache_arrays(cache))
-        elif step.sample:
-            chosen = self._tail.choose(step, outputs[0])
-        else:
-            mx.eval(stage.cache_arrays(cache))
-        self._wait_as_told(step)
-        computed = time.monotonic_ns()
-        self._residents.moved(step.rows, step.count)
-
+        computed = self._computing.step(step)
         header = Header(count=step.count, sample=step.sample)
         if step.frame is not None:
             header.timings.extend(step.frame.header.timings)
@@ -331,41 +327,23 @@ class Engine:
             stage=self._settings.stage_index,
             hop_us=step.hop_us,
             queue_us=max(0, (taken - step.arrived_ns) // 1000),
-            compute_us=(computed - taken) // 1000,
-            kv_bytes=self._kv_of(step, cache),
+            compute_us=(computed.at_ns - taken) // 1000,
+            kv_bytes=computed.kv_bytes,
         )
         if self._tail is None:
             header.kind = lane_pb2.STEP
             for row in step.rows:
                 header.rows.add(sequence=row.sequence, position=row.position)
             header.rows[0].tokens.extend(step.proposals)
-            header.tensors.extend(describe(output) for output in outputs)
-            payload: list[Buffer] = [memoryview(cast(Any, part)) for part in parts]  # mlx's stubs do not say it is one
-            timing.serialise_us = (time.monotonic_ns() - computed) // 1000
+            header.tensors.extend(computed.tensors)
+            timing.serialise_us = (time.monotonic_ns() - computed.at_ns) // 1000
             if self.next_lane is not None:
-                (self.next_lane.send if step.sample else self.next_lane.post)(header, payload)
+                (self.next_lane.send if step.sample else self.next_lane.post)(header, computed.payload)
         elif step.sample:
-            self._emit(header, chosen, computed)
+            self._emit(header, self._tail.settle(step.rows, step.proposals, computed.drawn), computed.at_ns)
         else:
             self._emit_progress(header, step.rows[0])
         self._measure(step, timing)
-
-    def _wait_as_told(self, step: Step) -> None:
-        """For a bench: the time that an accelerator would take, without using the CPU."""
-        options = self._settings.options
-        delay = options.layer_delay_ms + options.token_delay_ms * step.count
-        if delay:
-            time.sleep(delay * (self._stage.last - self._stage.first + 1) / 1000)
-
-    def _kv_of(self, step: Step, cache: Any) -> int:
-        """Bytes of one sequence's cache, looked at every few steps."""
-        first = step.rows[0]
-        known = self._kv_bytes.get(first.sequence, 0)
-        if not known or not step.sample or (first.position + step.count) % KV_LOOK_STEPS == 0:
-            known = self._stage.cache_bytes(cache) // len(step.rows)
-            for row in step.rows:
-                self._kv_bytes[row.sequence] = known
-        return known
 
     def _emit(self, header: Header, chosen: list[Chosen], computed: int) -> None:
         """The tail: the tokens to the head first, for that is the next step; then the copies to the controllers."""
@@ -381,20 +359,25 @@ class Engine:
         header.timings[-1].serialise_us = (time.monotonic_ns() - computed) // 1000
         if not self._alone and self.next_lane is not None:
             self.next_lane.send(header)
+        sent_ns = header.sent_ns or time.monotonic_ns()
         timings = list(header.timings)
         for each in chosen:
             controller = self.controllers.get(self._tail.controller_of(each.sequence))
             for number, token in enumerate(each.tokens):
                 if controller is not None:
                     copy = Header(
-                        kind=lane_pb2.TOKEN, sequence=each.sequence, position=each.position + number, token=token
+                        kind=lane_pb2.TOKEN,
+                        sequence=each.sequence,
+                        position=each.position + number,
+                        token=token,
+                        sent_ns=sent_ns,  # when the token was there, not when this copy leaves
                     )
                     if not number:  # tokens that were proposed and right cost nothing more
                         copy.timings.extend(timings)
                         copy.count = len(chosen)
                     controller.post(copy)
         if self._alone and self.head is not None:
-            self.head.tokens_chosen(header.rows, header.timings, time.monotonic_ns(), 0)
+            self.head.tokens_chosen(header.rows, header.timings, sent_ns, 0)
 
     def _emit_progress(self, header: Header, row: Row) -> None:
         header.kind, header.sequence, header.position = lane_pb2.PROGRESS, row.sequence, row.position
@@ -422,11 +405,15 @@ class Engine:
         if not self._stage.is_tail and self.next_lane is not None:
             self.next_lane.send(header, payload or [])
 
+    def _around(self, header: Header) -> None:
+        """From the tail to the head."""
+        if self._alone and self.head is not None:
+            head = self.head
+            self.deliver(Task(lambda: head.recalled(header.kept, header.held)))
+        elif self.next_lane is not None:
+            self.next_lane.post(header)
+
     def _to_controller(self, lane: str, header: Header) -> None:
         controller = self.controllers.get(lane)
         if controller is not None:
             controller.post(header)
-
-
-def _failed(sequence_id: int, message: str, reply_to: str = "", *, broken: bool = False) -> Header:
-    return Header(kind=lane_pb2.FAIL, sequence=sequence_id, message=message, reply_to=reply_to, broken=broken)

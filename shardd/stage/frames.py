@@ -22,6 +22,7 @@ MAX_HEADER_BYTES = 256 * 1024
 MAX_PAYLOAD_BYTES = 1024 * 1024 * 1024
 MAX_TENSORS = 256
 MAX_RANK = 8
+PACK_GROUP = 64  # values that share a scale and a bias where activations travel in 8 bits
 
 ITEM_BYTES: dict[int, int] = {
     lane_pb2.FLOAT32: 4,
@@ -59,7 +60,12 @@ def tensor_bytes(tensor: lane_pb2.Tensor) -> int:
         raise FrameError(f"a tensor of unknown type {tensor.dtype}")
     if len(tensor.shape) > MAX_RANK:
         raise FrameError(f"a tensor of rank {len(tensor.shape)}, at most {MAX_RANK} are allowed")
-    return item * math.prod(tensor.shape)
+    values = math.prod(tensor.shape)
+    if not tensor.bits:
+        return item * values
+    if tensor.bits != 8 or item not in (2, 4) or not tensor.shape or tensor.shape[-1] % PACK_GROUP:
+        raise FrameError(f"a tensor packed into {tensor.bits} bits, which cannot be")
+    return values + values // PACK_GROUP * 2 * item
 
 
 def encode_prefix(header: lane_pb2.FrameHeader, payload_bytes: int) -> bytes:

@@ -16,9 +16,11 @@ from typing import Protocol
 
 from shardd.rpc import lane_pb2
 from shardd.stage.grouping import Ready, Traffic, lanes_wanted, next_group
+from shardd.stage.kept import MAX_MISSES, Keeping, KeptCaches
 from shardd.stage.pacing import ChunkSizer, Pacer
-from shardd.stage.prefixes import MIN_SHARED, PrefixIndex
-from shardd.stage.speculation import Advisor, Lookup
+from shardd.stage.prefixes import MIN_SHARED
+from shardd.stage.proposing import Drafter, Proposer
+from shardd.stage.speculation import MOST_PROPOSED
 from shardd.stage.work import EngineSettings, Header, Row, Step
 
 MAX_SEQUENCES = 64
@@ -34,12 +36,8 @@ class Pipeline(Protocol):
         """Opens the sequence on all stages."""
         ...
 
-    def end(self, sequence_id: int, keep_tokens: int) -> None:
-        """Closes it on all stages."""
-        ...
-
-    def drop(self, numbers: Sequence[int]) -> None:
-        """Frees kept caches on all stages."""
+    def end(self, sequence_id: int, keep_tokens: int, keep_as: int) -> None:
+        """Closes it on all stages, which keep the cache of its first tokens under a number, where that is not 0."""
         ...
 
     def tell(self, controller: str, header: Header) -> None: ...
@@ -54,7 +52,8 @@ class Led:
     """One sequence as the head sees it.
 
     history: prompt and chosen tokens. planned: of them sent through the pipeline. safe: of them known to be in every
-    stage's cache. group: with which it travels; 0: with none. limit: tokens it may come to have.
+    stage's cache. group: with which it travels; 0: with none. limit: tokens it may come to have. misses: kept caches
+    that it waited for in vain.
     """
 
     id: int
@@ -73,8 +72,7 @@ class Led:
     proposals: tuple[int, ...] = ()
     ready_ns: int = 0
     hop_us: int = 0
-    lookup: Lookup | None = None
-    advisor: Advisor | None = None
+    misses: int = 0
 
     @property
     def prefilled(self) -> bool:
@@ -92,7 +90,9 @@ class _Group:
 class Head:
     """max_batch may be set when all stages are known."""
 
-    def __init__(self, settings: EngineSettings, pipeline: Pipeline) -> None:
+    def __init__(
+        self, settings: EngineSettings, pipeline: Pipeline, keeping: Keeping, draft: Drafter | None = None
+    ) -> None:
         self._settings = settings
         self._pipeline = pipeline
         self.max_batch = 1
@@ -102,11 +102,11 @@ class Head:
         self._prefilling: deque[int] = deque()
         self._groups: dict[int, _Group] = {}
         self._next_group = 1
-        self._index = PrefixIndex()
+        self._kept = KeptCaches(settings.options, self.capacity, keeping, self.recalled)
         self._snapshots: dict[int, int] = {}  # sequence to the number of its snapshot
         self._pacer = Pacer()
         self._sizer = ChunkSizer(settings.stage_count, settings.prefill_chunk_tokens)
-        self._laps: dict[int, float] = {}
+        self._proposer = Proposer(settings.stage_count, draft)
         self._lap_us = 0.0
         self._slowest_us = 0.0
         self._trims = True  # until a cache says otherwise
@@ -137,6 +137,10 @@ class Head:
                 return self._chunk_step(chunk)
         chosen = next_group(ready, self._traffic())
         return self._decode_step(chosen) if chosen else None
+
+    def use_pause(self) -> bool:
+        """A piece of work for a moment with nothing else to do: the draft goes on. False where there is none."""
+        return self._proposer.use_pause([each for group in self._groups.values() for each in group.members])
 
     # -- what happens ------------------------------------------------------------------------------------------------
 
@@ -174,17 +178,18 @@ class Head:
                 continue
             led.travelling = False
             led.fresh = False
-            self._learn(led, row)
+            late_s = time.monotonic() - arrived_ns / 1e9
+            self._proposer.verdict(led.id, row.tokens, len(self._led), self._lap_s, late_s)
             led.safe = row.position + len(row.tokens)
             led.history.extend(row.tokens)
             led.planned = led.safe
-            if led.lookup is not None:
-                led.lookup.extend(row.tokens)
             if row.finish_reason or led.closing:
                 self._end(led)
             else:
                 led.ready_ns, led.hop_us = arrived_ns, hop_us
                 self._ready.append(led.id)
+        if self._waiting:
+            self._admit()
 
     def close(self, sequence_id: int) -> None:
         """A controller has enough of a sequence. It ends as soon as nothing of it is on its way."""
@@ -192,6 +197,7 @@ class Head:
             if led.id == sequence_id:
                 self._waiting.remove(led)
                 self._pipeline.tell(led.source, Header(kind=lane_pb2.CLOSED, sequence=sequence_id))
+                self._admit()  # who was behind it may need less
                 self._tell_places()
                 return
         led = self._led.get(sequence_id)
@@ -208,6 +214,12 @@ class Head:
         self._forget(sequence_id)
         self._admit()
 
+    def recalled(self, number: int, held: bool) -> None:
+        """All stages have a kept cache in memory again, or not all have it."""
+        if not self._kept.recalled(number, held) and self._waiting:
+            self._waiting[0].misses += 1
+        self._admit()
+
     def controller_lost(self, source: str) -> None:
         for led in [led for led in (*self._waiting, *self._led.values()) if led.source == source]:
             self.close(led.id)
@@ -218,7 +230,7 @@ class Head:
         self._waiting.clear()
         for led in everything:
             self._forget(led.id)
-        self._index = PrefixIndex()
+        self._kept.reset()
         return everything
 
     # -- admission ---------------------------------------------------------------------------------------------------
@@ -226,29 +238,35 @@ class Head:
     def _admit(self) -> None:
         while self._waiting and len(self._led) < MAX_SEQUENCES:
             led = self._waiting[0]
-            reserved = sum(each.limit for each in self._led.values())
-            if self._led and reserved + led.limit > self.capacity:
+            running = self._reserved() + led.limit
+            if self._led and running > self.capacity:
+                return
+            if self._follows_one_that_ends(led):
+                return
+            if led.misses < MAX_MISSES and self._kept.awaited(led.history, running):
                 return
             self._waiting.popleft()
-            reuse = self._index.find(led.history, trimmable=self._trims)
+            reuse = self._kept.begin(led.history, running)
             if reuse is not None:
                 led.opened.kept, led.opened.kept_tokens, led.opened.take_kept = reuse.number, reuse.tokens, reuse.take
-                if reuse.take:
-                    self._index.remove(reuse.number)
                 led.planned = led.safe = reuse.tokens
-            too_much = reserved + led.limit + self._index.tokens - self.capacity
-            if too_much > 0:
-                doomed = [n for n in self._index.to_evict(too_much) if n != led.opened.kept or led.opened.take_kept]
-                self._drop(doomed)
             self._begin(led)
             self._tell_places()
 
+    def _follows_one_that_ends(self, led: Led) -> bool:
+        """Whether a prompt goes on from an answer of which the head may hear a moment later than the controller that it
+        has ended: at most a lap later its cache can be used."""
+        return any(
+            (each.travelling or each.closing) and each.history == led.history[: len(each.history)]
+            for each in self._led.values()
+        )
+
     def _begin(self, led: Led) -> None:
         if not self._trims and led.prompt_tokens > MIN_SHARED and led.safe < led.prompt_tokens - 1:
-            led.opened.snapshot = led.id ^ (1 << 63)
+            led.opened.snapshot = self._kept.new_number()
             self._snapshots[led.id] = led.opened.snapshot
         if self._settings.options.speculate and led.opened.speculate:
-            led.lookup, led.advisor = Lookup(led.history), Advisor(self._laps)
+            self._proposer.begin(led.id, led.opened, led.history)
         self._led[led.id] = led
         self._pipeline.begin(led.id, led.opened, led.source, led.history)
         self._trims = self._pipeline.trimmable(led.id, 0)
@@ -266,40 +284,35 @@ class Head:
 
     def _end(self, led: Led) -> None:
         """Everything of it is at rest: its cache is kept for what may follow, as far as it is certain."""
-        keep = led.safe if led.safe >= MIN_SHARED else 0
+        keep = led.safe if led.safe >= MIN_SHARED and self._kept.wanted else 0
         if keep and led.planned > led.safe and not self._pipeline.trimmable(led.id, 0):
             keep = 0
-        self._pipeline.end(led.id, keep)
+        number = self._kept.new_number() if keep else 0
+        self._pipeline.end(led.id, keep, number)
         snapshot = self._snapshots.pop(led.id, 0)
         if snapshot and led.safe >= led.prompt_tokens - 1:
-            self._book(snapshot, led.history[: led.prompt_tokens - 1])
+            self._kept.book(snapshot, led.history[: led.prompt_tokens - 1], self._reserved() - led.limit)
+        elif snapshot:
+            self._kept.discard(snapshot)
         self._forget(led.id)
         if keep:
-            self._book(led.id, led.history[:keep])
+            self._kept.book(number, led.history[:keep], self._reserved())
         self._admit()
 
-    def _book(self, number: int, tokens: Sequence[int]) -> None:
-        covered = self._index.add(number, tokens)
-        if self._trims:  # a longer cache serves for the shorter one
-            self._drop(covered)
-        reserved = sum(each.limit for each in self._led.values())
-        too_much = reserved + self._index.tokens - self.capacity
-        if too_much > 0:
-            self._drop(self._index.to_evict(too_much))
-
-    def _drop(self, numbers: Sequence[int]) -> None:
-        for number in numbers:
-            self._index.remove(number)
-        if numbers:
-            self._pipeline.drop(numbers)
+    def _reserved(self) -> int:
+        """Tokens that all running sequences may come to have."""
+        return sum(each.limit for each in self._led.values())
 
     def _forget(self, sequence_id: int) -> None:
         led = self._led.pop(sequence_id, None)
+        self._proposer.forget(sequence_id)
         if sequence_id in self._ready:
             self._ready.remove(sequence_id)
         if sequence_id in self._prefilling:
             self._prefilling.remove(sequence_id)
-        self._snapshots.pop(sequence_id, None)
+        snapshot = self._snapshots.pop(sequence_id, 0)
+        if snapshot:
+            self._kept.discard(snapshot)
         group = self._groups.get(led.group) if led else None
         if led and group and sequence_id in group.members:
             group.members.remove(sequence_id)
@@ -361,7 +374,7 @@ class Head:
             in_flight=len(self._groups),
             lanes=lanes_wanted(self._settings.stage_count, self._lap_us, self._slowest_us),
             max_batch=self.max_batch,
-            spare_tokens=self.capacity - sum(each.limit for each in self._led.values()),
+            spare_tokens=self.capacity - self._reserved(),
         )
 
     def _decode_step(self, chosen: Sequence[int]) -> Step:
@@ -392,16 +405,11 @@ class Head:
         return self._next_group
 
     def _propose(self, led: Led) -> None:
-        if led.lookup is None or led.advisor is None or led.fresh:
-            return
         left = led.prompt_tokens + led.opened.max_tokens - len(led.history) - 1
-        most = min(led.advisor.most(), left, self._settings.context_tokens - led.planned - 1)
+        most = 0 if led.fresh else min(left, self._settings.context_tokens - led.planned - 1, MOST_PROPOSED)
         if most > 0 and len(self._led) <= self._settings.stage_count and self._pipeline.trimmable(led.id, most + 1):
-            led.proposals = led.lookup.propose(most)
-
-    def _learn(self, led: Led, row: lane_pb2.Row) -> None:
-        if led.advisor is not None and self._lap_s is not None:
-            led.advisor.learn(len(led.proposals), len(row.tokens) - 1, self._lap_s)
+            led.proposals = self._proposer.propose(led.id, most, len(self._led))
+            self._groups[led.group].left_at = time.monotonic()
 
     def _note_lap(
         self, rows: Sequence[lane_pb2.Row], timings: Sequence[lane_pb2.StepTiming], arrived_ns: int, hop_us: int
@@ -412,10 +420,12 @@ class Head:
         group = self._groups.pop(led.group, None) if led else None
         if led is None or group is None or led.fresh:
             return
-        self._lap_s = arrived_ns / 1e9 - group.left_at
+        lap_s = arrived_ns / 1e9 - group.left_at
+        disturbed = group.disturbed or self._chunks_in_flight() > 0
+        if not disturbed:
+            self._lap_s = lap_s
         if not led.proposals:
-            disturbed = group.disturbed or self._chunks_in_flight() > 0
-            self._pacer.lap(self._lap_s, disturbed=disturbed, groups=len(self._groups) + 1)
+            self._pacer.lap(lap_s, disturbed=disturbed, groups=len(self._groups) + 1)
         if timings:
             work = [each.compute_us + each.serialise_us for each in timings]
             lap = sum(work) + sum(each.hop_us for each in timings[1:]) + hop_us

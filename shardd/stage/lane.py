@@ -24,6 +24,7 @@ from shardd.stage.frames import PREFIX, Buffer, Frame, decode_header, decode_pre
 PING_INTERVAL_S = 0.5
 FIRST_PINGS = 16  # a burst at the beginning fixes the offset; after that the clocks drift slowly
 FIRST_PING_INTERVAL_S = 0.02
+RECEIVE_BYTES = 64 * 1024  # larger frames than this go to their place without a stop
 JOIN_BYTES = 16 * 1024  # a TLS record's size: smaller frames go out as one write
 
 
@@ -71,6 +72,9 @@ class Lane:
         self._closed = threading.Event()
         self._next_ping = 0.0
         self._pings = 0
+        self._buffer = bytearray(RECEIVE_BYTES)
+        self._start = self._end = 0  # of what is in the buffer and not yet taken
+        self._pollers: dict[tuple[int, int, int], select.poll] = {}  # one must not be used by two threads
         self.clock = ClockOffset()
 
     def send(self, header: lane_pb2.FrameHeader, payload: Sequence[Buffer] = ()) -> None:
@@ -91,11 +95,20 @@ class Lane:
 
     def receive(self) -> Frame:
         """The next frame that is not a ping or pong. Blocks. Raises LaneClosed or FrameError."""
+        frame = None
+        while frame is None:
+            frame = self.receive_unless(-1)
+        return frame
+
+    def receive_unless(self, wake: int) -> Frame | None:
+        """As receive; None when the file descriptor `wake` becomes readable before the next frame begins."""
         while True:
             self._ping_if_due()
-            header_bytes, payload_bytes = decode_prefix(self._read(PREFIX.size))
-            header = decode_header(self._read(header_bytes), payload_bytes)
-            payload = memoryview(self._read(payload_bytes)) if payload_bytes else memoryview(b"")
+            if not self._have(PREFIX.size, wake):
+                return None
+            header_bytes, payload_bytes = decode_prefix(self._take(PREFIX.size))
+            header = decode_header(self._take(header_bytes), payload_bytes)
+            payload = memoryview(self._take(payload_bytes))
             arrived = time.monotonic_ns()
             if header.kind == lane_pb2.PING:
                 self.send(lane_pb2.FrameHeader(kind=lane_pb2.PONG, echo_ns=header.sent_ns))
@@ -108,7 +121,7 @@ class Lane:
     def close(self) -> None:
         """Ends both directions at once; a thread that waits in receive gets LaneClosed."""
         self._closed.set()
-        with contextlib.suppress(OSError):
+        with self._tls_lock, contextlib.suppress(OSError):  # afterwards the socket is a plain one
             self._tls.shutdown(socket.SHUT_RDWR)
 
     def dispose(self) -> None:
@@ -120,6 +133,7 @@ class Lane:
         while len(view):
             try:
                 with self._tls_lock:
+                    self._check_open()
                     sent = self._tls.send(view)
                 view = view[sent:]
             except ssl.SSLWantWriteError:
@@ -129,25 +143,49 @@ class Lane:
             except (OSError, ValueError) as error:
                 raise LaneClosed(str(error)) from error
 
-    def _read(self, size: int) -> bytearray:
-        buffer = bytearray(size)
-        view = memoryview(buffer)
-        while len(view):
+    def _have(self, size: int, wake: int) -> bool:
+        """Waits until so many bytes are in the buffer; False where `wake` came before the first of them."""
+        while self._end - self._start < size:
+            left = self._buffer[self._start : self._end]
+            self._buffer[: len(left)] = left
+            self._start, self._end = 0, len(left)
+            count = self._receive_into(memoryview(self._buffer)[self._end :], wake if not self._end else -1)
+            if count is None:
+                return False
+            self._end += count
+        return True
+
+    def _take(self, size: int) -> bytearray:
+        """The next bytes of a frame that has begun: from the buffer, what is not there yet straight to its place."""
+        here = min(size, self._end - self._start)
+        data = self._buffer[self._start : self._start + here]
+        self._start += here
+        if here < size:
+            data += bytes(size - here)
+            view = memoryview(data)[here:]
+            while len(view):
+                view = view[self._receive_into(view, -1) or 0 :]
+        return data
+
+    def _receive_into(self, view: memoryview, wake: int) -> int | None:
+        """What can be read now, at least a byte; None where `wake` came first. Raises LaneClosed."""
+        while True:
             try:
                 with self._tls_lock:
+                    self._check_open()
                     count = self._tls.recv_into(view)
                 if count == 0:
                     raise LaneClosed("the other end closed the lane")
-                view = view[count:]
+                return count
             except ssl.SSLWantReadError:
                 self._ping_if_due()
                 early = self._measure and self._pings <= FIRST_PINGS
-                self._wait(select.POLLIN, FIRST_PING_INTERVAL_S if early else PING_INTERVAL_S)
+                if self._wait(select.POLLIN, FIRST_PING_INTERVAL_S if early else PING_INTERVAL_S, wake):
+                    return None
             except ssl.SSLWantWriteError:
                 self._wait(select.POLLOUT, 0.05)
             except (OSError, ValueError) as error:
                 raise LaneClosed(str(error)) from error
-        return buffer
 
     def _ping_if_due(self) -> None:
         now = time.monotonic()
@@ -156,9 +194,19 @@ class Lane:
             self._next_ping = now + (PING_INTERVAL_S if self._pings > FIRST_PINGS else FIRST_PING_INTERVAL_S)
             self.send(lane_pb2.FrameHeader(kind=lane_pb2.PING))
 
-    def _wait(self, events: int, seconds: float) -> None:
+    def _check_open(self) -> None:
         if self._closed.is_set():
             raise LaneClosed("this end closed the lane")
-        poller = select.poll()
-        poller.register(self._tls, events)
-        poller.poll(seconds * 1000)
+
+    def _wait(self, events: int, seconds: float, wake: int = -1) -> bool:
+        """Until the socket is ready or the time is over. Whether it was `wake` that ended the wait."""
+        self._check_open()
+        key = (threading.get_ident(), events, wake)
+        poller = self._pollers.get(key)
+        if poller is None:
+            poller = self._pollers[key] = select.poll()
+            poller.register(self._tls, events)
+            if wake >= 0:
+                poller.register(wake, select.POLLIN)
+        ready = poller.poll(seconds * 1000)
+        return wake >= 0 and any(each == wake for each, _ in ready)

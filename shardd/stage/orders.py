@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
+DRAFTED_SEQUENCES = 2  # that a draft guesses for at the same time: placement reserves memory for so many caches
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,10 @@ class PipelineOptions:
     the context. speculate: whether the head may propose tokens. wire_bits: 0 sends activations as they are, 8 in
     groups of 64 with a scale. layer_delay_ms, token_delay_ms: bench only, each layer also waits so long, the latter for
     each token. link: bench only, LinkShape in words; "" for none.
+
+    kept_share: what caches kept for the next turn may take of kv_tokens, where running answers leave it. kept_bits: 0
+    keeps them as they are, 8 or 4 in groups with a scale. spill_bytes: what they may take on each node's disk; 0, the
+    default: nothing, for they hold conversations, and writing gigabytes after each turn wears a disk.
     """
 
     max_batch: int = 16
@@ -30,6 +35,19 @@ class PipelineOptions:
     layer_delay_ms: float = 0.0
     token_delay_ms: float = 0.0
     link: str = ""
+    kept_share: float = 0.5
+    kept_bits: int = 0
+    spill_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DraftFiles:
+    """A whole small model for the head, whose guesses the pipeline verifies. context_tokens: up to where it guesses."""
+
+    blueprint: str  # path
+    units: list[str]  # paths
+    layer_count: int
+    context_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +69,16 @@ class Start:
     context_tokens: int
     prefill_chunk_tokens: int
     options: PipelineOptions = field(default_factory=PipelineOptions)
+    draft: DraftFiles | None = None
+    spill_folder: str = ""  # path, for the kept caches of exactly this stage; "": none
 
     def __post_init__(self) -> None:
         options: Any = self.options  # from a line it comes as a table
         if isinstance(options, dict):
             object.__setattr__(self, "options", PipelineOptions(**options))
+        draft: Any = self.draft
+        if isinstance(draft, dict):
+            object.__setattr__(self, "draft", DraftFiles(**draft))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from shardd.host import HostError
 from shardd.identity import Identity
 from shardd.model.errors import ModelError
 from shardd.model.stage import load_stage
 from shardd.rpc import lane_pb2
 from shardd.stage.door import Door, dial
+from shardd.stage.draft import load_draft
 from shardd.stage.engine import Engine
-from shardd.stage.frames import FrameError
+from shardd.stage.frames import Frame, FrameError
 from shardd.stage.lane import Lane, LaneClosed
 from shardd.stage.orders import (
     Connect,
@@ -41,6 +43,7 @@ from shardd.stage.orders import (
 )
 from shardd.stage.outbox import Outbox
 from shardd.stage.shaping import ShapedLink, parse_link
+from shardd.stage.spill import SpillFolder
 from shardd.stage.timings import spread
 from shardd.stage.work import NEXT, Arrived, EngineSettings, Halt, Lost
 
@@ -87,13 +90,25 @@ def _serve(start: Start, orders: BinaryIO, report: Reporter) -> None:
         start.last,
         lambda done, total: report(Loading(done, total)),
     )
+    draft = (
+        load_draft(
+            start.draft,
+            stage.vocab_size,
+            lambda message: report(Failed(message, fatal=False)),
+            lambda done, total: report(Loading(stage.weights_bytes + done, stage.weights_bytes + total)),
+        )
+        if start.draft
+        else None
+    )
+    weights_bytes = stage.weights_bytes + (draft.weights_bytes if draft else 0)
     settings = EngineSettings(
         start.stage_index, start.stage_count, start.context_tokens, start.prefill_chunk_tokens, start.options
     )
-    engine = Engine(stage, settings, lambda message: report(Failed(message, fatal=False)))
+    folder = _spill_folder(start, report)
+    engine = Engine(stage, settings, lambda message: report(Failed(message, fatal=False)), draft, folder)
     identity = Identity("stage", start.certificate_pem.encode(), start.key_pem.encode())
     lanes = Lanes(engine, identity, start, report)
-    report(Ready(lanes.door.port, stage.weights_bytes, stage.batchable))
+    report(Ready(lanes.door.port, weights_bytes, stage.batchable))
 
     def read_orders() -> None:
         for line in orders:
@@ -117,7 +132,7 @@ def _serve(start: Start, orders: BinaryIO, report: Reporter) -> None:
             compute = measured.compute_ms.values()
             report(
                 Reading(
-                    stage.weights_bytes,
+                    weights_bytes,
                     engine.kv_bytes(),
                     engine.queue_depth,
                     engine.sequence_count,
@@ -132,6 +147,17 @@ def _serve(start: Start, orders: BinaryIO, report: Reporter) -> None:
     threading.Thread(target=read_orders, name="orders", daemon=True).start()
     threading.Thread(target=tell, name="telemetry", daemon=True).start()
     engine.run()
+    engine.keeper.close()  # as much of it as there is time for
+
+
+def _spill_folder(start: Start, report: Reporter) -> SpillFolder | None:
+    if not start.spill_folder or not start.options.spill_bytes:
+        return None
+    try:
+        return SpillFolder(Path(start.spill_folder), start.options.spill_bytes)
+    except HostError as error:
+        report(Failed(f"Kept caches stay in memory only. {error}", fatal=False))
+        return None
 
 
 class Lanes:
@@ -187,14 +213,20 @@ class Lanes:
 
     def _receive(self, lane: Lane, name: str, outbox: Outbox) -> None:
         """Frames into the engine until the lane ends. A frame that breaks the rules ends the lane."""
+        allowed = _ALLOWED["controller" if name not in ("", NEXT) else name]
+
+        def event_of(frame: Frame) -> Arrived:
+            if frame.header.epoch != self._epoch:
+                raise FrameError(f"a frame of deployment {frame.header.epoch}, this one is {self._epoch}")
+            if frame.header.kind not in allowed:
+                raise FrameError(f"a frame of kind {frame.header.kind}, which nobody may send on this lane")
+            return Arrived(frame, name)
+
         try:
-            while True:
-                frame = lane.receive()
-                if frame.header.epoch != self._epoch:
-                    raise FrameError(f"a frame of deployment {frame.header.epoch}, this one is {self._epoch}")
-                if frame.header.kind not in _ALLOWED["controller" if name not in ("", NEXT) else name]:
-                    raise FrameError(f"a frame of kind {frame.header.kind}, which nobody may send on this lane")
-                self._engine.deliver(Arrived(frame, name))
+            if not name:
+                self._engine.read(lane, event_of)
+            while name:
+                self._engine.deliver(event_of(lane.receive()))
         except FrameError as error:
             self._report(Failed(f"A lane was closed, because it carried {error}.", fatal=False))
         except LaneClosed:
@@ -222,6 +254,8 @@ _ALLOWED: dict[str, frozenset[int]] = {
             lane_pb2.CLOSE,
             lane_pb2.FAIL,
             lane_pb2.DROP,
+            lane_pb2.RECALL,
+            lane_pb2.RECALLED,
         }
     ),
     "next": frozenset(),

@@ -1,4 +1,4 @@
-"""The sequences that live on a stage, their caches alone or merged in batches, and the caches kept after them."""
+"""The sequences that live on a stage, and their caches, alone or merged in batches."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from shardd.model.caches import StageCache
 from shardd.model.stage import Stage
 from shardd.rpc import lane_pb2
 from shardd.stage.frames import FrameError
+from shardd.stage.keeper import Keeper
 from shardd.stage.work import Row
 
 
@@ -37,12 +38,12 @@ class Resident:
 
 
 class Residents:
-    """All caches of a stage. Used by the compute thread; bytes() may be called from any."""
+    """The caches of all sequences of a stage. Used by the compute thread; bytes() may be called from any."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, keeper: Keeper) -> None:
         self._stage = stage
+        self._keeper = keeper
         self._residents: dict[int, Resident] = {}
-        self._kept: dict[int, tuple[StageCache, int]] = {}
 
     def __len__(self) -> int:
         return len(self._residents)
@@ -59,16 +60,7 @@ class Residents:
     def open(self, sequence_id: int, opened: lane_pb2.Open, source: str, prompt_tokens: int) -> Resident:
         """Begins a sequence, with a kept cache where the head says so. Raises FrameError where that is not here."""
         if opened.kept:
-            found = self._kept.get(opened.kept)
-            if found is None or found[1] < opened.kept_tokens:
-                raise FrameError("a sequence that begins with a kept cache which is not here")
-            cache, tokens = found
-            if opened.take_kept:
-                del self._kept[opened.kept]
-            else:
-                cache = self._stage.fork_cache(cache)
-            if tokens > opened.kept_tokens and not cache.trim(tokens - opened.kept_tokens):
-                raise FrameError("a sequence that begins with a kept cache which cannot be trimmed")
+            cache = self._keeper.take(opened.kept, opened.kept_tokens, last=opened.take_kept)
         else:
             cache = self._stage.make_cache()
         snapshot_at = prompt_tokens - 1 if opened.snapshot else 0
@@ -91,33 +83,33 @@ class Residents:
             self._check(row)
         return batch.cache
 
+    def holder(self, rows: Sequence[Row]) -> Resident | Batch | None:
+        """Who holds the cache of these rows' next step, where that is ready to go on; None: it has to be made."""
+        first = self._residents.get(rows[0].sequence)
+        if first is None or any(self._residents[row.sequence].position != row.position for row in rows):
+            return None
+        if first.batch is None:
+            return first if len(rows) == 1 else None
+        return first.batch if first.batch.members == tuple(row.sequence for row in rows) else None
+
     def moved(self, rows: Iterable[Row], tokens: int) -> None:
         """These sequences have so many tokens more."""
         for row in rows:
             resident = self._residents[row.sequence]
             resident.position += tokens
             if resident.snapshot_at and resident.position == resident.snapshot_at and resident.cache is not None:
-                self._kept[resident.opened.snapshot] = self._stage.fork_cache(resident.cache), resident.position
+                self._keeper.put(resident.opened.snapshot, self._stage.fork_cache(resident.cache), resident.position)
 
-    def close(self, sequence_id: int, keep_tokens: int = 0) -> Resident | None:
-        """Ends a sequence; keeps the cache of its first tokens where that is asked and possible."""
+    def close(self, sequence_id: int, keep_tokens: int = 0, keep_as: int = 0) -> Resident | None:
+        """Ends a sequence; keeps the cache of its first tokens, under a number, where that is asked and possible."""
         resident = self._residents.get(sequence_id)
         if resident is None:
             return None
         if 0 < keep_tokens <= resident.position:
             cache = self._own_cache(Row(sequence_id, resident.position))
             if resident.position == keep_tokens or cache.trim(resident.position - keep_tokens):
-                self._kept[sequence_id] = cache, keep_tokens
+                self._keeper.put(keep_as, cache, keep_tokens)
         return self._residents.pop(sequence_id)
-
-    def drop(self, numbers: Iterable[int]) -> None:
-        """Frees kept caches."""
-        for number in numbers:
-            self._kept.pop(number, None)
-
-    def drop_all(self) -> None:
-        """Frees every kept cache."""
-        self._kept.clear()
 
     def trimmable(self, sequence_id: int, more: int) -> bool:
         """Whether a sequence's cache can be trimmed after so many more tokens."""
@@ -126,14 +118,14 @@ class Residents:
         return cache is not None and cache.trimmable_after(more)
 
     def bytes(self) -> int:
+        """Of these and of the kept ones."""
         caches: dict[int, StageCache] = {}
         for resident in list(self._residents.values()):
             batch = resident.batch
             cache = batch.cache if batch else resident.cache
             if cache is not None:
                 caches[id(cache)] = cache
-        kept = [cache for cache, _ in list(self._kept.values())]
-        return sum(self._stage.cache_bytes(cache) for cache in (*caches.values(), *kept))
+        return sum(self._stage.cache_bytes(cache) for cache in caches.values()) + self._keeper.bytes()
 
     def _own_cache(self, row: Row) -> StageCache:
         """The sequence's cache, taken out of its batch and trimmed where proposed tokens were wrong."""

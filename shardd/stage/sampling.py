@@ -43,6 +43,18 @@ def check_sampling(sampling: lane_pb2.Sampling, vocab_size: int) -> str | None:
     return next((sentence for holds, sentence in rules if not holds), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A token that is known once `arrays` are evaluated. logprobs: (1, V), where somebody wants to know them."""
+
+    token: mx.array
+    logprobs: mx.array | None
+
+    @property
+    def arrays(self) -> list[mx.array]:
+        return [self.token] if self.logprobs is None else [self.token, self.logprobs]
+
+
 class Sampler:
     """Samples one sequence. history: the prompt's token ids, to which every sampled token is added."""
 
@@ -52,21 +64,24 @@ class Sampler:
         self._processors = _processors(sampling)
         self._filters = _filters(sampling, vocab_size)
 
-    def choose(self, logits: mx.array, position: int) -> Choice:
-        """logits: (1, V) of the position's next token, in the model's dtype. Evaluates."""
+    def draw(self, logits: mx.array, position: int, before: Sequence[int] = ()) -> Drawn:
+        """logits: (1, V) of the position's token, in the model's dtype. before: proposed tokens that come first.
+        Evaluates nothing and changes nothing."""
         if self._processors:
-            history = mx.array(self._history)
+            history = mx.array([*self._history, *before])
             for process in self._processors:
                 logits = process(history, logits)
         logprobs = logits - mx.logsumexp(logits, keepdims=True)
-        token_array = self._draw(logprobs, position)
         wanted = self._sampling.logprobs or self._sampling.top_logprobs
-        mx.eval(token_array, logprobs) if wanted else mx.eval(token_array)
-        (token,) = cast("list[int]", token_array.tolist())
+        return Drawn(self._draw(logprobs, position), logprobs if wanted else None)
+
+    def settle(self, drawn: Drawn) -> Choice:
+        """Books an evaluated token as the sequence's next."""
+        (token,) = cast("list[int]", drawn.token.tolist())
         self._history.append(token)
-        if not wanted:
+        if drawn.logprobs is None:
             return Choice(token, None, ())
-        flat = logprobs[0].astype(mx.float32)
+        flat = drawn.logprobs[0].astype(mx.float32)
         (logprob,) = cast("list[float]", flat[token : token + 1].tolist())
         return Choice(token, logprob, _top(flat, self._sampling.top_logprobs))
 

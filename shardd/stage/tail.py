@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import mlx.core as mx
 
 from shardd.rpc import lane_pb2
-from shardd.stage.sampling import Sampler
-from shardd.stage.work import Step
+from shardd.stage.sampling import Drawn, Sampler
+from shardd.stage.work import Row
 
 
 @dataclass(slots=True)
@@ -54,16 +54,28 @@ class Tail:
         if written is not None:
             written.muted = True
 
-    def choose(self, step: Step, logits: mx.array) -> list[Chosen]:
-        """logits (B, L, V): L is 1, or one more than the step's proposals. Evaluates."""
+    def draw(self, rows: Sequence[Row], proposals: Sequence[int], logits: mx.array) -> list[list[Drawn]]:
+        """The tokens of each row, to be evaluated. logits (B, L, V): L is 1, or one more than the proposals."""
+        return [
+            [
+                self._written[row.sequence].sampler.draw(
+                    logits[index : index + 1, place, :], row.position + place + 1, proposals[:place]
+                )
+                for place in range(1 + len(proposals))
+            ]
+            for index, row in enumerate(rows)
+        ]
+
+    def settle(self, rows: Sequence[Row], proposals: Sequence[int], drawn: Sequence[Sequence[Drawn]]) -> list[Chosen]:
+        """What comes of evaluated tokens: of proposed ones those that hold, and the one after them."""
         chosen: list[Chosen] = []
-        for index, row in enumerate(step.rows):
+        for row, tokens in zip(rows, drawn, strict=True):
             written = self._written[row.sequence]
             result = Chosen(row.sequence, row.position)
-            for place in range(step.count):
-                token = self._token(written, logits[index : index + 1, place, :], row.position + place + 1)
+            for place, each in enumerate(tokens):
+                token = self._token(written, each, row.position + place + 1)
                 result.tokens.append(token)
-                wrong = place < len(step.proposals) and token.token != step.proposals[place]
+                wrong = place < len(proposals) and token.token != proposals[place]
                 if token.finish_reason or wrong:
                     break
             chosen.append(result)
@@ -74,8 +86,8 @@ class Tail:
         written = self._written.get(sequence_id)
         return written.opened.reply_to if written is not None and not written.muted else ""
 
-    def _token(self, written: Written, logits: mx.array, position: int) -> lane_pb2.Token:
-        choice = written.sampler.choose(logits, position)
+    def _token(self, written: Written, drawn: Drawn, position: int) -> lane_pb2.Token:
+        choice = written.sampler.settle(drawn)
         written.generated += 1
         token = lane_pb2.Token(token=choice.token)
         if choice.logprob is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -14,6 +15,11 @@ from shardd.stage.timings import Recent
 Header: TypeAlias = lane_pb2.FrameHeader
 
 NEXT = "next"  # the lane to the next stage, where a controller's lane has its id and the previous stage's has ""
+
+
+def failed(sequence_id: int, message: str, reply_to: str = "", *, broken: bool = False) -> Header:
+    """The frame that tells everybody of a sequence which cannot go on."""
+    return Header(kind=lane_pb2.FAIL, sequence=sequence_id, message=message, reply_to=reply_to, broken=broken)
 
 
 class Sender(Protocol):
@@ -42,7 +48,14 @@ class Halt:
     """Ends the engine's loop."""
 
 
-Event = Arrived | Lost | Halt
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something to be done in the compute thread."""
+
+    run: Callable[[], None]
+
+
+Event = Arrived | Lost | Halt | Task
 
 
 @dataclass(frozen=True, slots=True)

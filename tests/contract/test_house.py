@@ -47,7 +47,7 @@ def test_imports_run_downhill() -> None:
 def test_stubs_are_current(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "grpc_tools.protoc", "-Ishardd/rpc=protos/shardd/v1"]
     command += [f"--{kind}_out={tmp_path}" for kind in ("python", "pyi", "grpc_python")]
-    run(*command, "protos/shardd/v1/agent.proto", "protos/shardd/v1/lane.proto")
+    run(*command, *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "protos" / "shardd" / "v1").glob("*.proto")))
     made = {path.name: path.read_text() for path in (tmp_path / "shardd" / "rpc").iterdir()}
     kept = {path.name: path.read_text() for path in (ROOT / "shardd" / "rpc").glob("*_pb2*.py*")}
     assert kept == made, "run: sh packaging/protos"

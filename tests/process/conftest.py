@@ -29,13 +29,19 @@ def cluster(tmp_path: Path) -> Opener:
 
     @asynccontextmanager
     async def opened(
-        model: str | Path, agents: int, place: str | None = None, context: int = 512, **settings: Any
+        model: str | Path,
+        agents: int,
+        place: str | None = None,
+        context: int = 512,
+        draft: str | Path = "",
+        **settings: Any,
     ) -> AsyncIterator[Controller]:
         names = numbered("local", agents)
         paths = controller_paths(tmp_path / "controller")
         controller = Controller(paths, local_agents=names, known_nodes=False, discover=False, **settings)
         try:
             await controller.choose_model(str(model))
+            await controller.choose_draft(str(draft))
             await controller.start()
             await controller.wait_ready()
             view = controller.snapshot().model

@@ -27,6 +27,7 @@ from tests.process.conftest import eventually
 
 class Agent:
     def __init__(self, data: Path, *arguments: str) -> None:
+        self.data = data
         self.process = subprocess.Popen(
             [sys.executable, "-m", "shardd.main", "run", "--host", "127.0.0.1", "--port", "0", "--data", str(data),
              "--name", "mini-7", "--json", *arguments],
@@ -41,6 +42,28 @@ class Agent:
         self.process.send_signal(number)
         self.process.communicate(timeout=15)
         return self.process.returncode
+
+
+def shardd(*arguments: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+    """Runs the agent's own command line."""
+    return subprocess.run(
+        [sys.executable, "-m", "shardd.main", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def shown_code(agent: Agent) -> str:
+    """A new code, as `shardd pair` shows it."""
+    done = shardd("pair", "--json", "--data", str(agent.data))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["code"]
+
+
+def wrong_code(code: str) -> str:
+    return f"{(int(code) + 1) % 1_000_000:06d}"
 
 
 @pytest.fixture
@@ -76,7 +99,7 @@ async def test_add_by_address(agent: Any, tmp_path: Path) -> None:
     try:
         await controller.start()
         unknown = await controller.probe_agent(stranger.address)
-        assert not unknown.trusts_us and "shardd run --trust" in unknown.advice
+        assert not unknown.trusts_us and "shardd pair" in unknown.advice
         with pytest.raises(ShardboardError, match="does not know this controller"):
             await controller.add_node(stranger.address, unknown.fingerprint)
         known = await controller.probe_agent(friend.address)

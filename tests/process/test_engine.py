@@ -18,6 +18,7 @@ from app.core.generation.request import (
 )
 from app.core.library.models import built_in_model
 from shardd.stage.orders import PipelineOptions
+from tests.bench import sequences
 from tests.process.conftest import Opener, ask, eventually
 
 PROMPTS = ["Once upon a time", "The cat", "In the old house by the river there was a", "A", "One day, Lily and her dog"]
@@ -183,3 +184,28 @@ async def test_answers_that_come_and_go_never_mix(cluster: Opener) -> None:
         await eventually(
             lambda: all(s.sequences == 0 for n in controller.nodes.values() if n.beat for s in n.beat.stages), 10
         )
+
+
+@pytest.mark.timeout(120)
+async def test_answers_that_begin_and_are_cancelled_at_random(shared, cluster: Opener) -> None:
+    """Short here; for minutes by `python -m tests.bench.sequences`."""
+    seed = random.randrange(1 << 30)
+    async with cluster(shared / "models" / "stories260K", 3) as controller:
+        outcome = await sequences.run(controller, 8.0, seed)
+    assert outcome.mixed == [] and outcome.failed == [], seed
+    assert outcome.most_at_once >= 16 and outcome.ended > 20 and outcome.cancelled > 10, seed
+    assert outcome.sequences_left == 0, seed
+
+
+@pytest.mark.timeout(120)
+async def test_activations_in_8_bits_change_little(shared, cluster: Opener) -> None:
+    """Half the bytes or less on the wire; what that does to the log-probabilities is what the help says: a little."""
+    model = shared / "models" / "tinychat-llama"
+    found: list[GenerationResult] = []
+    for bits in (0, 8):
+        async with cluster(model, 3, options=PipelineOptions(wire_bits=bits)) as controller:
+            (prompt,) = await encoded(controller, ["Once upon a time there was"])
+            found.append(await ask(controller, story(prompt, 12, logprobs=True)))
+    exact, packed = found
+    assert packed.finish_reason == "length" and packed.logprobs != exact.logprobs, "nothing was packed"
+    assert abs(packed.logprobs[0] - exact.logprobs[0]) < 0.1

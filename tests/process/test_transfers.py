@@ -17,8 +17,11 @@ from typing import Any
 import grpc.aio
 import pytest
 
+from app.core.cluster.keys import OwnKey
 from app.core.cluster.local_agents import LocalAgents
 from app.core.cluster.node import Node
+from app.core.cluster.nodes import NodeKeys
+from app.core.cluster.registry import NodeRegistry
 from app.core.controller import Controller
 from app.core.deployment.deployment import DeploymentFailed
 from app.core.deployment.push import bring_shards, shard_orders
@@ -315,12 +318,13 @@ class CuttingProxy:
 async def test_a_push_goes_on_after_the_network_was_cut(large: Path, tmp_path: Path) -> None:
     inventory = await asyncio.to_thread(survey, large)
     source = await asyncio.to_thread(model_source, inventory, DigestCache(tmp_path / "digests"), lambda done: None)
-    identity = create_identity("controller")
-    async with LocalAgents(NAMES[:1], identity, folder=tmp_path / "agents") as agents:
+    key = OwnKey(tmp_path / "identity")
+    keys = NodeKeys(key, NodeRegistry(controller_paths(tmp_path / "controller")))
+    async with LocalAgents(NAMES[:1], key.current, folder=tmp_path / "agents") as agents:
         (known,) = agents.nodes
         async with CuttingProxy(int(known.address.rpartition(":")[2])) as proxy:
             through = replace(known, address=f"127.0.0.1:{proxy.port}")
-            node = Node(through, identity, lambda: None, lambda *_: None, lambda *_: None)
+            node = Node(through, keys, lambda: None, lambda *_: None, lambda *_: None)
             node.start()
             try:
                 await node.wait_ready(10)

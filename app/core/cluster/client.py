@@ -12,9 +12,10 @@ import grpc.aio
 from app.core.cluster.address import Address
 from app.core.errors import ShardboardError
 from shardd.identity import Identity
-from shardd.rpc import agent_pb2
+from shardd.rpc import agent_pb2, pairing_pb2
 from shardd.rpc.agent_pb2_grpc import MachineStub, ShardsStub, StagesStub
 from shardd.rpc.options import PIECE_BYTES, channel_credentials, channel_options
+from shardd.rpc.pairing_pb2_grpc import PairingStub
 from shardd.rpc.pieces import push_call
 
 CALL_S = 10.0
@@ -45,12 +46,16 @@ class AgentError(ShardboardError):
 
 
 class AgentClient:
-    """Three channels to one agent: control, the heartbeat, and pushes. name is what sentences call it."""
+    """Three channels to one agent: control, the heartbeat, and pushes. name is what sentences call it.
 
-    def __init__(self, name: str, address: Address, identity: Identity, certificate_pem: bytes) -> None:
+    certificates_pem: the agent's certificate; while that is about to change, also the one to come.
+    """
+
+    def __init__(self, name: str, address: Address, identity: Identity, *certificates_pem: bytes) -> None:
         self.name = name
         self.address = address
-        credentials = channel_credentials(identity, certificate_pem)
+        self.made_for = (identity, *certificates_pem)
+        credentials = channel_credentials(identity, b"\n".join(certificates_pem))
 
         def channel() -> grpc.aio.Channel:
             return grpc.aio.secure_channel(str(address), credentials, options=channel_options())
@@ -63,6 +68,7 @@ class AgentClient:
         self._heart = MachineStub(heartbeat)
         self._events = StagesStub(heartbeat)
         self._push = ShardsStub(push)
+        self._pairing = PairingStub(control)
         self._push_unit = push_call(push)
 
     async def close(self) -> None:
@@ -164,6 +170,24 @@ class AgentClient:
 
     async def list_stages(self) -> Sequence[agent_pb2.Stage]:
         return (await self._call(self._stages.ListStages, agent_pb2.ListStagesRequest())).stages
+
+    async def unpair(self) -> None:
+        """The agent forgets this controller."""
+        await self._call(self._pairing.Unpair, pairing_pb2.UnpairRequest())
+
+    async def announce_certificate(self, certificate_pem: bytes) -> None:
+        """This controller will have this certificate soon; the agent accepts both until then."""
+        request = pairing_pb2.AnnounceCertificateRequest(certificate=certificate_pem)
+        await self._call(self._pairing.AnnounceCertificate, request)
+
+    async def replace_certificate(self) -> None:
+        """Called with the announced certificate: the agent forgets the former one."""
+        await self._call(self._pairing.ReplaceCertificate, pairing_pb2.ReplaceCertificateRequest())
+
+    async def confirm_certificate(self, fingerprint: str) -> None:
+        """The certificate that the agent announced is pinned here."""
+        request = pairing_pb2.ConfirmCertificateRequest(fingerprint=fingerprint)
+        await self._call(self._pairing.ConfirmCertificate, request)
 
     async def _call(self, method: Callable[..., Awaitable[Reply]], request: object, seconds: float = CALL_S) -> Reply:
         try:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 
 from app.core.cluster.address import Address
 from app.core.cluster.client import AgentClient, AgentError
+from app.core.cluster.pairing import SHOW_A_CODE, NoCodeShown, look
 from app.core.cluster.registry import NodeRegistry
 from app.core.errors import ShardboardError
 from shardd.identity import Identity, fingerprint_of, short_fingerprint
 from shardd.identity.probe import ProbeOutcome, ProbeResult, probe
 
 PROBE_S = 4.0
+NOT_YET = "This machine does not know this controller yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +24,33 @@ class ProbedAgent:
 
     address: str  # "host:port"
     fingerprint: str
+    own_fingerprint: str  # this controller's, as that machine shows it once paired
     trusted: bool  # this controller has pinned it
     trusts_us: bool  # it has this controller's certificate
     advice: str  # what to do next where it is not both; "" otherwise
+    name: str = ""  # as it calls itself; "" where it does not say
+    pairs: bool = False  # a code can help: it runs a version that works with this one
 
 
-async def explain_probe(
-    address: Address, identity: Identity, registry: NodeRegistry, identity_folder: Path
-) -> ProbedAgent:
+async def explain_probe(address: Address, identity: Identity, registry: NodeRegistry) -> ProbedAgent:
     """Looks who answers. Raises ShardboardError in words when no agent does."""
     pem = _certificate(await _probe(address), address)
     fingerprint = fingerprint_of(pem)
     trusted = any(node.fingerprint == fingerprint for node in registry.all())
-    trusts_us = await _describes_itself(address, identity, pem) is not None
-    advice = ""
-    if not trusts_us:
-        advice = (
-            f"This machine does not know this controller yet. Copy {identity_folder / 'certificate.pem'} to it "
-            "and start its agent with: shardd run --trust certificate.pem"
-        )
-    elif not trusted:
-        advice = f"Compare the fingerprint with what shardd printed there: {short_fingerprint(fingerprint)}"
-    return ProbedAgent(str(address), fingerprint, trusted, trusts_us, advice)
+    own = identity.fingerprint
+    known_as = await _describes_itself(address, identity, pem)
+    if known_as is not None:
+        advice = "" if trusted else f"It knows this controller. Its fingerprint is {short_fingerprint(fingerprint)}."
+        return ProbedAgent(str(address), fingerprint, own, trusted, True, advice, known_as)
+    try:
+        offer = await look(address)
+    except NoCodeShown:
+        return ProbedAgent(str(address), fingerprint, own, trusted, False, f"{NOT_YET} {SHOW_A_CODE}", pairs=True)
+    except ShardboardError as error:
+        return ProbedAgent(str(address), fingerprint, own, trusted, False, f"{NOT_YET} {error}")
+    advice = offer.problem or f"Type the code that {offer.name} shows."
+    pairs = offer.protocol_fits and offer.fingerprint == fingerprint
+    return ProbedAgent(str(address), fingerprint, own, trusted, False, advice, offer.name, pairs)
 
 
 async def fetch_certificate(address: Address, fingerprint: str, identity: Identity) -> tuple[bytes, str]:
@@ -58,7 +64,7 @@ async def fetch_certificate(address: Address, fingerprint: str, identity: Identi
     if name is None:
         raise ShardboardError(
             f"The agent at {address} does not know this controller yet.",
-            "Start it with --trust and this controller's certificate.",
+            SHOW_A_CODE,
         )
     return pem, name
 

@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Protocol
 
 from app.core.cluster.address import Address, parse_address
 from app.core.cluster.client import AgentClient, AgentError
 from app.core.snapshot import Level, NodeState, ShardView, TransferView
-from shardd.identity import Identity, fingerprint_of
+from shardd.host import SentenceError
+from shardd.identity import Identity, fingerprint_of, short_fingerprint
 from shardd.identity.probe import ProbeOutcome, probe
 from shardd.rpc import agent_pb2
 from shardd.rpc.options import PROTOCOL_VERSION
@@ -37,6 +39,7 @@ class KnownNode:
     address: str
     certificate_pem: bytes
     local: bool = False
+    next_pem: bytes = b""  # the certificate that it announced as its next one
 
     @property
     def fingerprint(self) -> str:
@@ -91,20 +94,30 @@ def addresses_of(node: Node) -> list[str]:
     return list(dict.fromkeys([node.address.host, *described]))
 
 
+class Keys(Protocol):
+    """Whose keys count: this controller's, and the nodes' pinned ones."""
+
+    def own(self) -> Identity: ...
+    def refresh(self) -> None: ...
+    def expect(self, node: KnownNode, certificate_pem: bytes) -> KnownNode: ...
+    def advance(self, node: KnownNode) -> KnownNode: ...
+
+
 class Node:
     """Keeps one agent connected. All members are for the loop's thread; on_change is called after every change."""
 
     def __init__(
         self,
         known: KnownNode,
-        identity: Identity,
+        keys: Keys,
         on_change: Callable[[], None],
         on_log: Callable[[Level, str, str], None],
         on_stage: Callable[[str, agent_pb2.StageEvent], None],
     ) -> None:
         self.known = known
         self.address: Address = parse_address(known.address)
-        self.client = AgentClient(known.name, self.address, identity, known.certificate_pem)
+        self._keys = keys
+        self.client = self._make_client()
         self.state = NodeState.CONNECTING
         self.state_text = f"Connecting to {known.address}."
         self.description: agent_pb2.Description | None = None
@@ -118,6 +131,10 @@ class Node:
         self._on_stage = on_stage
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._key_task: asyncio.Task[None] | None = None
+        self._switch = asyncio.Event()  # set: connect again, with a new key
+        self._renewed = asyncio.Event()  # set by the first beat after that
+        self._confirmed = b""
 
     @property
     def name(self) -> str:
@@ -127,10 +144,7 @@ class Node:
         self._task = asyncio.create_task(self._keep(), name=f"node-{self.name}")
 
     async def close(self) -> None:
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await _cancel([task for task in (self._task, self._key_task) if task])
         await self.client.close()
 
     async def wait_ready(self, seconds: float) -> None:
@@ -139,6 +153,15 @@ class Node:
             await asyncio.wait_for(self._ready.wait(), seconds)
         except TimeoutError:
             raise AgentError(self.state_text) from None
+
+    async def change_key(self, seconds: float) -> None:
+        """Connects again with this controller's new key, as if nothing were. Raises AgentError when it takes longer."""
+        self._renewed.clear()
+        self._switch.set()
+        try:
+            await asyncio.wait_for(self._renewed.wait(), seconds)
+        except TimeoutError:
+            raise AgentError(f"{self.name} did not take the new key in time. {self.state_text}") from None
 
     async def refresh_shards(self) -> None:
         shards = await self.client.list_shards()
@@ -163,8 +186,10 @@ class Node:
         pause = RETRY_S[0]
         while True:
             connected_at = time.monotonic()
+            await self._renew_client()
             try:
                 await self._stay()
+                continue  # to connect with a new key
             except AgentError as error:
                 await self._explain(error)
             if time.monotonic() - connected_at > 10:
@@ -173,26 +198,37 @@ class Node:
             pause = min(pause * 2, RETRY_S[1])
 
     async def _stay(self) -> None:
-        """Connects and stays until the agent is lost. Raises AgentError then."""
+        """Connects and stays until the agent is lost, and raises AgentError then; returns for a change of key."""
         self.description = await self.client.describe()
         problem = version_problem(self.description)
         if problem:
             self._set(NodeState.INCOMPATIBLE, problem)
             raise AgentError(problem)
+        if self.description.caller_follows:  # our own key has changed
+            await self.client.replace_certificate()
         await self.refresh_shards()
         async with contextlib.AsyncExitStack() as stack:
             tasks = [
                 asyncio.create_task(job, name=f"{self.name}-{label}")
-                for label, job in (("beats", self._watch()), ("stages", self._watch_stages()), ("ping", self._ping()))
+                for label, job in (
+                    ("beats", self._watch()),
+                    ("stages", self._watch_stages()),
+                    ("ping", self._ping()),
+                    ("switch", self._until_switched()),
+                )
             ]
             stack.push_async_callback(_cancel, tasks)
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            if self._switch.is_set():
+                self._switch.clear()
+                return
         raise AgentError(f"{self.name} ended the connection.")
 
     async def _watch(self) -> None:
         beats = aiter(self.client.watch(BEAT_MS))
+        next_beat: asyncio.Future[agent_pb2.Beat] | None = None
         try:
             while True:
                 next_beat = asyncio.ensure_future(anext(beats))
@@ -203,11 +239,54 @@ class Node:
                     await asyncio.wait_for(next_beat, DEAD_S - SUSPECT_S)
                 self.beat = next_beat.result()
                 self._set(NodeState.READY, "Ready.")
+                self._renewed.set()
+                if self._beat_is_news(self.beat):
+                    self._key_task = asyncio.create_task(self._learn_key(self.beat), name=f"{self.name}-key")
                 self._on_change()
         except TimeoutError:
             raise AgentError(f"{self.name} has not answered for {DEAD_S} s.") from None
         except StopAsyncIteration:
             raise AgentError(f"{self.name} ended the connection.") from None
+        finally:
+            if next_beat:
+                next_beat.cancel()
+                await asyncio.gather(next_beat, return_exceptions=True)
+
+    def _beat_is_news(self, beat: agent_pb2.Beat) -> bool:
+        """Whether it says something of the agent's key that is not known yet."""
+        if self._key_task and not self._key_task.done():
+            return False
+        announced = beat.next_certificate
+        return (announced != b"" and announced != self._confirmed) or (
+            self.known.next_pem != b"" and beat.fingerprint not in ("", self.known.fingerprint)
+        )
+
+    async def _learn_key(self, beat: agent_pb2.Beat) -> None:
+        """Pins what the agent announced, or lets it take the former's place."""
+        try:
+            if beat.next_certificate:
+                self.known = await asyncio.to_thread(self._keys.expect, self.known, beat.next_certificate)
+                self._confirmed = beat.next_certificate
+                await self.client.confirm_certificate(fingerprint_of(beat.next_certificate))
+            elif beat.fingerprint == fingerprint_of(self.known.next_pem):
+                self.known = await asyncio.to_thread(self._keys.advance, self.known)
+                self._on_log(Level.INFO, self.name, f"It has a new key: {short_fingerprint(self.known.fingerprint)}.")
+                self._on_change()
+        except SentenceError as error:
+            self._confirmed = beat.next_certificate  # once is enough
+            self._on_log(Level.WARNING, self.name, str(error))
+
+    def _certificates(self) -> list[bytes]:
+        return [pem for pem in (self.known.certificate_pem, self.known.next_pem) if pem]
+
+    def _make_client(self) -> AgentClient:
+        return AgentClient(self.known.name, self.address, self._keys.own(), *self._certificates())
+
+    async def _renew_client(self) -> None:
+        """Where a key has changed on either side."""
+        if self.client.made_for != (self._keys.own(), *self._certificates()):
+            former, self.client = self.client, self._make_client()
+            await former.close()
 
     async def _watch_stages(self) -> None:
         self.stages.clear()
@@ -218,6 +297,9 @@ class Node:
                 self.stages[event.stage.stage_id] = event.stage
             self._on_stage(self.name, event)
             self._on_change()
+
+    async def _until_switched(self) -> None:
+        await self._switch.wait()
 
     async def _ping(self) -> None:
         """Round trips of the control plane: the smallest of three calls, every PING_S."""
@@ -236,8 +318,10 @@ class Node:
             return
         if was_ready:
             self._set(NodeState.LOST, str(error))
+        await asyncio.to_thread(self._keys.refresh)  # another program on this data may have changed our key
         found = await asyncio.to_thread(probe, self.address.host, self.address.port, PROBE_S)
-        same = found.certificate_der is not None and fingerprint_of(found.certificate_der) == self.known.fingerprint
+        pinned = [fingerprint_of(pem) for pem in self._certificates()]
+        same = found.certificate_der is not None and fingerprint_of(found.certificate_der) in pinned
         if was_ready and same:
             return  # a short cut: the next try will tell
         state, text = explain_loss(found.outcome, same, self.name, str(self.address))

@@ -10,7 +10,7 @@ from typing import Any
 from app.core.cluster.node import KnownNode
 from app.core.paths import ControllerPaths
 from shardd.host import atomic_write
-from shardd.identity import TrustedPeers
+from shardd.identity import IdentityError, TrustedPeers, fingerprint_of
 
 
 class NodeRegistry:
@@ -28,8 +28,29 @@ class NodeRegistry:
         for entry in entries:
             peer = self._peers.get(str(entry.get("fingerprint", "")))
             if peer is not None:
-                nodes.append(KnownNode(str(entry["name"]), str(entry["address"]), peer.pem))
+                coming = next((each.pem for each in self._peers.all() if each.follows == peer.fingerprint), b"")
+                nodes.append(KnownNode(str(entry["name"]), str(entry["address"]), peer.pem, next_pem=coming))
         return tuple(nodes)
+
+    def expect(self, node: KnownNode, certificate_pem: bytes) -> KnownNode:
+        """Pins the certificate that a node announced, beside its present one. Raises IdentityError."""
+        fingerprint = fingerprint_of(certificate_pem)
+        pinned = self._peers.get(fingerprint)
+        if pinned is not None and pinned.follows != node.fingerprint:
+            raise IdentityError(f"{node.name} announces the certificate of another machine.", "Pair it again.")
+        for each in self._peers.all():
+            if each.follows == node.fingerprint and each.fingerprint != fingerprint:
+                self._peers.remove(each.fingerprint)
+        self._peers.add(certificate_pem, node.name, "agent", follows=node.fingerprint)
+        return replace(node, next_pem=certificate_pem)
+
+    def advance(self, node: KnownNode) -> KnownNode:
+        """The node shows the certificate that it announced: it takes the former one's place. Raises IdentityError."""
+        changed = replace(node, certificate_pem=node.next_pem, next_pem=b"")
+        self._peers.add(changed.certificate_pem, node.name, "agent")
+        self._write([changed if known.name == node.name else known for known in self.all()])
+        self._peers.remove(node.fingerprint)
+        return changed
 
     def add(self, node: KnownNode) -> KnownNode:
         """Pins the certificate; a name that is taken gets a number. Answers the node as it is kept."""

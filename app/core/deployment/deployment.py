@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from app.core.cluster.client import AgentError
 from app.core.cluster.node import Node, addresses_of
-from app.core.deployment.push import Transfer, TransferFailed, bring_shards, shard_orders
+from app.core.deployment.drafting import DraftOrder
+from app.core.deployment.push import ShardOrder, Transfer, TransferFailed, bring_shards, shard_orders
 from app.core.deployment.source import ModelSource
 from app.core.errors import SentenceError, ShardboardError
 from app.core.placement.placement import Placement
@@ -50,6 +51,7 @@ class Deployment:
     load_bytes: int = 0
     load_seconds: float = 0.0
     max_batch: int = MAX_BATCH
+    draft: str = ""  # the model that drafts; "" for none, or not known
 
     @property
     def sent_bytes(self) -> int:
@@ -81,6 +83,7 @@ class DeployOrder:
     context_tokens: int
     options: PipelineOptions = field(default_factory=PipelineOptions)
     prefill_chunk_tokens: int = 0  # 0: the head chooses from what it measures
+    draft: DraftOrder | None = None
 
 
 async def deploy(order: DeployOrder, nodes: Mapping[str, Node]) -> Deployment:
@@ -89,11 +92,14 @@ async def deploy(order: DeployOrder, nodes: Mapping[str, Node]) -> Deployment:
     epoch = time.time_ns() // 1000
     loaded: list[LiveStage] = []
     try:
-        shard_ids, transfers = await _bring(order, placed, [node for node in nodes.values() if node not in placed])
+        others = [node for node in nodes.values() if node not in placed]
+        shard_ids, transfers = await _bring(order, placed, others)
+        draft_id = await _bring_draft(order.draft, placed[0], [*placed[1:], *others], transfers) if order.draft else ""
         began = time.monotonic()
         tokens = [secrets.token_bytes(32) for _ in placed]  # tokens[i] opens the lane into stage i
         loads = [
-            _load(order, epoch, placed, index, shard_ids[index], tokens[index], loaded) for index in range(len(placed))
+            _load(order, epoch, placed, index, (shard_ids[index], draft_id), tokens[index], loaded)
+            for index in range(len(placed))
         ]
         stages = await _on_each(placed, loads)
         seconds = time.monotonic() - began
@@ -114,6 +120,7 @@ async def deploy(order: DeployOrder, nodes: Mapping[str, Node]) -> Deployment:
         load_bytes=sum(order.inventory.weights_bytes(stage.first, stage.last) for stage in order.placement.stages),
         load_seconds=seconds,
         max_batch=order.options.max_batch,
+        draft=order.draft.model.name if order.draft else "",
     )
 
 
@@ -178,8 +185,23 @@ async def _bring(
 ) -> tuple[list[str], list[Transfer]]:
     ranges = [(stage.first, stage.last) for stage in order.placement.stages]
     wanted = shard_orders(placed, ranges, order.inventory, order.source)
+    return await _carry(order.model, order.inventory, wanted, others)
+
+
+async def _bring_draft(draft: DraftOrder, head: Node, others: Sequence[Node], transfers: list[Transfer]) -> str:
+    """The whole draft model on the head's node: its shard's id."""
+    inventory = draft.model.inventory
+    wanted = shard_orders([head], [(0, inventory.layer_count - 1)], inventory, draft.source)
+    (shard_id,), more = await _carry(draft.model.name, inventory, wanted, others)
+    transfers.extend(more)
+    return shard_id
+
+
+async def _carry(
+    model: str, inventory: Inventory, wanted: Sequence[ShardOrder], others: Sequence[Node]
+) -> tuple[list[str], list[Transfer]]:
     try:
-        return await bring_shards(order.model, order.inventory, wanted, others)
+        return await bring_shards(model, inventory, wanted, others)
     except TransferFailed as error:
         raise DeploymentFailed(error.node, error.cause, error.remedy) from error
     except AgentError as error:
@@ -191,11 +213,12 @@ async def _load(
     epoch: int,
     placed: Sequence[Node],
     index: int,
-    shard_id: str,
+    shard_ids: tuple[str, str],
     token: bytes,
     loaded: list[LiveStage],
 ) -> LiveStage:
     node, stage = placed[index], order.placement.stages[index]
+    shard_id, draft_id = shard_ids
     request = agent_pb2.LoadStageRequest(
         epoch=epoch,
         shard_id=shard_id,
@@ -207,6 +230,9 @@ async def _load(
         inbound_token=token if len(placed) > 1 else b"",
         options=agent_pb2.PipelineOptions(**asdict(order.options)),
     )
+    if order.draft and index == 0:
+        request.draft.shard_id = draft_id
+        request.draft.context_tokens = order.draft.model.context_tokens(order.context_tokens)
     live = LiveStage(node.name, "", stage.first, stage.last, 0)
     began = time.monotonic()
     async for progress in node.client.load_stage(request):

@@ -42,7 +42,8 @@ class ControllerLane:
         """Queues a frame; it is small, and a lane that is gone says so by on_lost."""
         header.epoch = self._epoch
         header.sent_ns = time.monotonic_ns()
-        self._writer.write(encode(header, payload))
+        if not self._writer.is_closing():  # asyncio's TLS transport raises where it is lost already
+            self._writer.write(encode(header, payload))
 
     async def close(self) -> None:
         self._task.cancel()

@@ -79,6 +79,7 @@ class TokenEvent:
     """One token. text is what became printable with it and may be empty.
 
     timings: empty where the token came with the one before it, in the same lap. shared: answers in that lap's steps.
+    sent_ms: the tail's clock when the token left it; only differences mean something, 0 where it is not known.
     """
 
     token: int
@@ -88,6 +89,7 @@ class TokenEvent:
     logprob: float | None = None
     top_logprobs: tuple[tuple[int, float], ...] = ()
     shared: int = 1
+    sent_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

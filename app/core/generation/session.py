@@ -136,7 +136,8 @@ def _take_token(state: Answer, frame: Frame, detokenizer: Detokenizer, matcher: 
         detokenizer.add_token(token.token)
         text = matcher.feed(detokenizer.last_segment)
     top = tuple((each.token, each.logprob) for each in token.top_logprobs)
-    return TokenEvent(token.token, text, timings, now * 1000, logprob, top, max(1, frame.header.count))
+    sent_ms = frame.header.sent_ns / 1e6
+    return TokenEvent(token.token, text, timings, now * 1000, logprob, top, max(1, frame.header.count), sent_ms)
 
 
 def _with_text(update: TokenEvent, more: str) -> TokenEvent:

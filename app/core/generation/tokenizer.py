@@ -56,6 +56,10 @@ class ModelTokenizer:
             raise ShardboardError(f"The model's chat template refused this conversation: {error}.") from error
         return [int(token) for token in (ids if isinstance(ids, list) else ids["input_ids"])]
 
+    def vocabulary(self) -> dict[str, int]:
+        """Every token's spelling and id."""
+        return {str(word): int(number) for word, number in self._wrapped.get_vocab().items()}
+
     def word(self, token: int) -> str:
         """One token's own text."""
         return str(self._wrapped.decode([token]))

@@ -9,6 +9,7 @@ from typing import Any, cast
 from app.core.placement.placement import Placement, Problem
 from shardd.host import format_bytes
 from shardd.model.inventory import Inventory
+from shardd.stage.orders import DRAFTED_SEQUENCES
 
 PROCESS_BYTES = 150_000_000  # a stage's process without weights: about 110 MB resident measured on Linux, and some air
 CHUNK_TOKENS = 512
@@ -80,12 +81,23 @@ def needs(inventory: Inventory, first: int, last: int, context_tokens: int, sequ
     )
 
 
+def draft_bytes(inventory: Inventory, context_tokens: int) -> int:
+    """What a draft model takes in the head's process: its weights, its caches, and what it needs to compute."""
+    last = inventory.layer_count - 1
+    return needs(inventory, 0, last, context_tokens, DRAFTED_SEQUENCES).total - PROCESS_BYTES
+
+
 def kv_capacity_tokens(
-    placement: Placement, inventory: Inventory, available: Mapping[str, int | None], context_tokens: int
+    placement: Placement,
+    inventory: Inventory,
+    available: Mapping[str, int | None],
+    context_tokens: int,
+    drafting: int = 0,
 ) -> int:
     """Tokens that the caches of all sequences together may hold: one full context, and more where memory is left.
 
     Half of what the tightest node has left beyond a full sequence is given; the rest stays for batches and others.
+    drafting: bytes that a draft model takes on the head's node.
     """
     most = CAPACITY_CONTEXTS * context_tokens
     for stage in placement.stages:
@@ -94,24 +106,35 @@ def kv_capacity_tokens(
         if free is None or not per_token:
             continue
         left = free - needs(inventory, stage.first, stage.last, context_tokens).total
+        left -= drafting if stage.first == 0 else 0
         most = min(most, context_tokens + max(0, left // 2) // per_token)
     return max(context_tokens, most)
 
 
 def memory_problems(
-    placement: Placement, inventory: Inventory, available: Mapping[str, int | None], context_tokens: int
+    placement: Placement,
+    inventory: Inventory,
+    available: Mapping[str, int | None],
+    context_tokens: int,
+    drafting: int = 0,
 ) -> tuple[Problem, ...]:
-    """Stages that do not fit what their nodes have left. None: not known yet, so not judged."""
+    """Stages that do not fit what their nodes have left. None: not known yet, so not judged.
+
+    drafting: bytes that a draft model takes on the head's node.
+    """
     found: list[Problem] = []
     for stage in placement.stages:
         free = available.get(stage.node)
         if free is None or not 0 <= stage.first <= stage.last < inventory.layer_count:
             continue
-        wanted = needs(inventory, stage.first, stage.last, context_tokens).total
+        extra = drafting if stage.first == 0 else 0
+        wanted = needs(inventory, stage.first, stage.last, context_tokens).total + extra
         if wanted > free:
+            who = "its layers and the draft model" if extra else "its layers"
+            without = ", or deploy without the draft model" if extra else ""
             sentence = (
-                f"{stage.node} lacks {format_bytes(wanted - free)}: its layers need {format_bytes(wanted)} and "
-                f"{format_bytes(free)} are free. Move layers to another machine or choose a smaller context."
+                f"{stage.node} lacks {format_bytes(wanted - free)}: {who} need {format_bytes(wanted)} and "
+                f"{format_bytes(free)} are free. Move layers to another machine or choose a smaller context{without}."
             )
             found.append(Problem("memory", stage.node, sentence))
     return tuple(found)

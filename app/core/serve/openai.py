@@ -1,13 +1,13 @@
 """OpenAI's objects, to our requests and from our answers. Pure; no HTTP here.
 
 Source: the OpenAI API reference, "Chat Completions" and "Completions". Fields that other servers know and OpenAI does
-not (top_k, min_p, repetition_penalty) are taken as well.
+not (top_k, min_p, repetition_penalty, ignore_eos) are taken as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from app.core.errors import UsageError
@@ -103,7 +103,7 @@ def _order(body: Mapping[str, Any], requests: tuple[GenerationRequest, ...], *, 
         raise ApiError('"stream_options" must be an object.', "stream_options")
     return Order(
         model=str(body.get("model") or ""),
-        requests=requests,
+        requests=tuple(replace(each, ignore_end=body.get("ignore_eos") is True) for each in requests),
         choices=int(_number(body, "n", 1, 1, MOST_CHOICES)),
         stream=bool(body.get("stream")),
         usage=bool(cast("Mapping[str, Any]", options).get("include_usage")),

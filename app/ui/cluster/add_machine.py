@@ -1,4 +1,4 @@
-"""Adding a machine: one that was found on the network, or by address; its fingerprint is shown before it is trusted."""
+"""Adding a machine: one that was found on the network, or by address; it is trusted by the code that it shows."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from app.core.controller import ProbedAgent
 from app.core.snapshot import Snapshot
 from app.ui import words
 from app.ui.bridge import CoreBridge, Handle
-from app.ui.theme import SPACE
+from app.ui.theme import SPACE, TEXT, mono
 from app.ui.widgets import Banner, WrappedLabel, explain, label, push_button
+from app.ui.widgets.labels import plain_tooltip
+from shardd.identity.pairing import PairingError, clean_code
 
+CODE_FIRST = "Type the six digits of the code first."
+COMPARE = "Fingerprints, for those who want to compare them on both machines:"
 SEARCHING = "Looking for agents on this network… Start one on another machine with: shardd run"
 
 
 class AddMachineDialog(QDialog):
-    """Look, compare, add. Closes when the machine was added."""
+    """Pick or look, type the code, pair. Closes when the machine was added."""
 
     def __init__(self, bridge: CoreBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,8 +40,17 @@ class AddMachineDialog(QDialog):
         self.address.textChanged.connect(self._edited)
         self.address.returnPressed.connect(self.look)
         self.look_button = push_button("Look", "", self.look)
-        self.fingerprint = WrappedLabel(role="mono")
-        self.advice = WrappedLabel(role="muted")
+        self.advice = WrappedLabel()
+        self.code = QLineEdit()
+        self.code.setPlaceholderText("123 456")
+        self.code.setAccessibleName("Pairing code")
+        self.code.setMaxLength(16)
+        self.code.setFont(mono(TEXT.heading))
+        self.code.setFixedWidth(160)
+        self.code.textChanged.connect(self._show_add)
+        self.code.returnPressed.connect(self._enter)
+        self.fingerprints = WrappedLabel(role="mono")
+        self.compare = WrappedLabel(COMPARE, "small")
         self.banner = Banner()
         self.add_button = push_button("Add machine", "primary", self.add)
         cancel = push_button("Cancel", "", self.reject)
@@ -59,8 +72,10 @@ class AddMachineDialog(QDialog):
         layout.addSpacing(SPACE.s)
         layout.addWidget(label("By address", "heading"))
         layout.addLayout(row)
-        layout.addWidget(self.fingerprint)
         layout.addWidget(self.advice)
+        layout.addWidget(self.code)
+        layout.addWidget(self.compare)
+        layout.addWidget(self.fingerprints)
         layout.addWidget(self.banner)
         layout.addStretch(1)
         layout.addLayout(buttons)
@@ -86,6 +101,7 @@ class AddMachineDialog(QDialog):
         if not address:
             return
         self.banner.hide()
+        self.code.clear()
         explain(self.look_button, "Looking…")
         self._handle = self._bridge.run(
             lambda controller: controller.probe_agent(address), self._show_probed, self._show_error
@@ -95,9 +111,15 @@ class AddMachineDialog(QDialog):
         probed = self._probed
         if probed is None:
             return
-        explain(self.add_button, "Adding…")
+        code = self.code.text()
+        self.banner.hide()
+        explain(self.add_button, "Adding…" if probed.trusts_us else "Pairing…")
         self._handle = self._bridge.run(
-            lambda controller: controller.add_node(probed.address, probed.fingerprint),
+            lambda controller: (
+                controller.add_node(probed.address, probed.fingerprint)
+                if probed.trusts_us
+                else controller.pair_node(probed.address, code)
+            ),
             lambda _result: self.accept(),
             self._show_error,
         )
@@ -118,13 +140,50 @@ class AddMachineDialog(QDialog):
     def _show_probed(self, probed: ProbedAgent | None) -> None:
         self._probed = probed
         explain(self.look_button, "" if self.address.text().strip() else "Write an address first.")
-        self.fingerprint.setText(words.fingerprint(probed.fingerprint) if probed else "")
-        self.fingerprint.setVisible(probed is not None)
         self.advice.setText(probed.advice if probed else "")
         self.advice.setVisible(bool(probed and probed.advice))
-        why_not = "Look at an address first." if probed is None else "" if probed.trusts_us else probed.advice
-        explain(self.add_button, why_not, "Trusts this fingerprint and connects")
+        by_code = bool(probed and probed.pairs and not probed.trusts_us)
+        self.code.setVisible(by_code)
+        if probed:
+            name = probed.name or probed.address
+            self.fingerprints.setText(
+                f"{words.short_fingerprint(probed.fingerprint)}  {name}\n"
+                f"{words.short_fingerprint(probed.own_fingerprint)}  this window"
+            )
+            self.fingerprints.setToolTip(plain_tooltip(words.fingerprint(probed.fingerprint)))
+        self.compare.setVisible(probed is not None)
+        self.fingerprints.setVisible(probed is not None)
+        self._show_add()
+        if by_code:
+            self.code.setFocus()
+
+    def _show_add(self) -> None:
+        """What the last button does, or why it cannot."""
+        probed = self._probed
+        if probed is None:
+            why_not, tip = "Look at an address first.", ""
+        elif probed.trusts_us:
+            why_not, tip = "", "Trusts this fingerprint and connects"
+        elif not probed.pairs:
+            why_not, tip = probed.advice, ""
+        else:
+            why_not, tip = ("" if _is_code(self.code.text()) else CODE_FIRST), "Both machines trust each other then"
+        by_code = bool(probed and probed.pairs and not probed.trusts_us)
+        self.add_button.setText("Pair" if by_code else "Add machine")
+        explain(self.add_button, why_not, tip)
+
+    def _enter(self) -> None:
+        if self.add_button.isEnabled():
+            self.add()
 
     def _show_error(self, error: BaseException) -> None:
         self._show_probed(self._probed)
         self.banner.show_error(error)
+
+
+def _is_code(text: str) -> bool:
+    try:
+        clean_code(text)
+    except PairingError:
+        return False
+    return True

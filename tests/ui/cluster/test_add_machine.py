@@ -1,4 +1,4 @@
-"""The Add machine dialog against a real agent: who answers is shown before it is trusted, and why not in words."""
+"""The Add machine dialog against a real agent: paired by the code that it shows, and why not in words."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from app.core.controller import Controller
 from app.core.paths import controller_paths
 from app.core.snapshot import NodeState
 from app.ui.bridge import CoreBridge
-from app.ui.cluster.add_machine import AddMachineDialog
+from app.ui.cluster.add_machine import CODE_FIRST, AddMachineDialog
 from app.ui.theme import Theme
-from app.ui.words import fingerprint
-from tests.process.test_agent import Agent
+from app.ui.words import short_fingerprint
+from tests.process.test_agent import Agent, shown_code, wrong_code
 
 
 @pytest.fixture
@@ -41,21 +41,40 @@ def look(qtbot: QtBot, dialog: AddMachineDialog, address: str) -> None:
     qtbot.waitUntil(lambda: dialog.look_button.isEnabled(), timeout=20_000)
 
 
-def test_look_compare_add(qtbot: QtBot, opened: tuple[AddMachineDialog, CoreBridge, Path], tmp_path: Path) -> None:
-    dialog, bridge, certificate = opened
+def test_pair_by_code(qtbot: QtBot, opened: tuple[AddMachineDialog, CoreBridge, Path], tmp_path: Path) -> None:
+    dialog, bridge, _ = opened
     assert not dialog.add_button.isEnabled() and dialog.add_button.toolTip() == "Look at an address first."
+    assert not dialog.code.isVisible()
     look(qtbot, dialog, "127.0.0.1:1")
     assert "Nothing listens at 127.0.0.1:1." in dialog.banner.text
 
-    stranger = Agent(tmp_path / "stranger")
-    look(qtbot, dialog, stranger.address)
-    assert dialog.fingerprint.text() == fingerprint(stranger.ready["fingerprint"])
-    assert not dialog.add_button.isEnabled() and "shardd run --trust" in dialog.add_button.toolTip()
-    stranger.stop()
+    agent = Agent(tmp_path / "agent")
+    look(qtbot, dialog, agent.address)
+    assert "shardd pair" in dialog.advice.text()  # no code is shown yet
+    code = shown_code(agent)
+    look(qtbot, dialog, agent.address)
+    assert dialog.advice.text() == "Type the code that mini-7 shows."
+    assert short_fingerprint(agent.ready["fingerprint"]) in dialog.fingerprints.text()
+    assert dialog.code.isVisible() and dialog.add_button.text() == "Pair"
+    assert not dialog.add_button.isEnabled() and dialog.add_button.toolTip() == CODE_FIRST
 
+    dialog.code.setText(wrong_code(code))
+    dialog.add_button.click()
+    qtbot.waitUntil(lambda: "not the code that mini-7 shows. 4 tries are left." in dialog.banner.text, timeout=20_000)
+    assert dialog.add_button.isEnabled()  # to try again
+
+    dialog.code.setText(f"{code[:3]} {code[3:]}")
+    with qtbot.waitSignal(dialog.accepted, timeout=20_000):
+        dialog.code.returnPressed.emit()
+    qtbot.waitUntil(lambda: [n.state for n in bridge.snapshot.nodes] == [NodeState.READY], timeout=20_000)
+    agent.stop()
+
+
+def test_add_one_that_knows_us(qtbot: QtBot, opened: tuple[AddMachineDialog, CoreBridge, Path], tmp_path: Path) -> None:
+    dialog, bridge, certificate = opened
     friend = Agent(tmp_path / "friend", "--trust", str(certificate))
     look(qtbot, dialog, friend.address)
-    assert dialog.add_button.isEnabled()
+    assert dialog.add_button.isEnabled() and dialog.add_button.text() == "Add machine" and not dialog.code.isVisible()
     with qtbot.waitSignal(dialog.accepted, timeout=20_000):
         dialog.add_button.click()
     qtbot.waitUntil(lambda: [n.state for n in bridge.snapshot.nodes] == [NodeState.READY], timeout=20_000)

@@ -101,3 +101,14 @@ def test_what_is_no_certificate_is_granted_nothing(clock: Clock) -> None:
     with pytest.raises(IdentityError):
         grants.add(b"-----BEGIN CERTIFICATE-----\nnot one\n-----END CERTIFICATE-----\n", ["a"])
     assert grants.pems() == [] and not grants.holds_any("")
+
+
+def test_what_a_controller_granted_is_taken_back() -> None:
+    grants = Grants()
+    first, second = create_identity("first"), create_identity("second")
+    lost = grants.add(first.certificate_pem, ["aa"], "studio")
+    grants.add(second.certificate_pem, ["aa"], "studio")
+    kept = grants.add(second.certificate_pem, ["bb"], "laptop")
+    assert grants.withdraw("studio") == {first.fingerprint}
+    assert not grants.allows(lost, first.fingerprint, "aa")
+    assert grants.allows(kept, second.fingerprint, "bb")

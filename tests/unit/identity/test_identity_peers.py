@@ -170,3 +170,22 @@ def test_threads_may_read_and_write_at_once(folder: Path) -> None:
         thread.join()
     assert failures == []
     assert trusted.all() == (stays,)
+
+
+def test_who_follows_a_peer_goes_with_it(folder: Path) -> None:
+    trusted, present, coming = TrustedPeers(folder), create_identity("x"), create_identity("x")
+    trusted.add(present.certificate_pem, "x", "controller")
+    trusted.add(coming.certificate_pem, "x", "controller", follows=present.fingerprint)
+    found = TrustedPeers(folder).get(coming.fingerprint)
+    assert found is not None and found.follows == present.fingerprint
+    assert trusted.remove(present.fingerprint)
+    assert trusted.all() == ()
+
+
+def test_who_took_the_place_of_a_peer_stays(folder: Path) -> None:
+    trusted, present, coming = TrustedPeers(folder), create_identity("x"), create_identity("x")
+    trusted.add(present.certificate_pem, "x", "controller")
+    trusted.add(coming.certificate_pem, "x", "controller", follows=present.fingerprint)
+    trusted.add(coming.certificate_pem, "x", "controller")
+    trusted.remove(present.fingerprint)
+    assert [peer.fingerprint for peer in trusted.all()] == [coming.fingerprint]

@@ -1,4 +1,4 @@
-"""What the head decides, as tables: groups, pace and size of chunks, kept caches, proposals."""
+"""What the head decides, as tables: groups, pace and size of chunks, kept caches."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from shardd.stage.grouping import Ready, Traffic, group_size, lanes_wanted, next_group
 from shardd.stage.pacing import KEPT_SPEED, LARGEST_CHUNK, SMALLEST_CHUNK, ChunkSizer, Pacer
-from shardd.stage.prefixes import PrefixIndex, shared_length
-from shardd.stage.speculation import Advisor, Lookup, best_count, expected_tokens
+from shardd.stage.prefixes import shared_length
 
 
 def ready(*pairs: tuple[int, int]) -> list[Ready]:
@@ -113,53 +112,3 @@ def test_chunk_size(stages: int, samples: list[tuple[int, float]], left: int, lo
 def test_shared_length(one: list[int], other: list[int]) -> None:
     expected = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     assert shared_length(array("q", one), array("q", other)) == expected
-
-
-def test_kept_caches() -> None:
-    index = PrefixIndex()
-    system = list(range(100))
-    assert index.add(1, [*system, *range(500, 600)]) == []
-    found = index.find([*system, 7, 8], trimmable=True)
-    assert found and (found.number, found.tokens, found.take) == (1, 100, False)
-    assert index.find([*system, 7, 8], trimmable=False) is None
-    found = index.find([*system, *range(500, 600), 9], trimmable=False)
-    assert found and (found.tokens, found.take) == (200, True)
-    same = index.find([*system, *range(500, 600)], trimmable=True)
-    assert same and same.tokens == 199, "the last token is always computed"
-    assert index.find(list(range(10)), trimmable=True) is None, "too little to be worth it"
-    assert index.add(2, [*system, *range(500, 700)]) == [1]
-    index.add(3, list(range(1000, 1400)))
-    index.find(list(range(1000, 1400)), trimmable=True)
-    assert index.to_evict(1) == [1] and index.to_evict(250) == [1, 2] and index.tokens == 200 + 300 + 400
-
-
-def test_lookup_finds_what_followed_before() -> None:
-    assert Lookup([1, 2, 3, 4, 5, 9, 1, 2, 3]).propose(3) == (4, 5, 9)
-    assert Lookup([1, 2, 1, 2, 1, 2]).propose(5) == (1, 2, 1, 2, 1)
-    assert Lookup([1, 2, 3]).propose(4) == ()
-    assert Lookup([7, 7]).propose(2) == ()
-    lookup = Lookup([5, 6, 7, 8])
-    lookup.extend([5, 6])
-    assert lookup.propose(1) == (7,)
-    # 256 times a byte pattern can be found between two numbers: it must not be.
-    assert Lookup([0x01010101, 0x01010101 << 0, 5, 0x00010101, 0x01]).propose(2) == ()
-
-
-@given(st.lists(st.integers(0, 4), max_size=60), st.integers(1, 8))
-def test_lookup_proposes_a_real_continuation(tokens: list[int], most: int) -> None:
-    proposed = Lookup(tokens).propose(most)
-    if proposed:
-        pattern = tuple(tokens[-2:])
-        places = [n for n in range(len(tokens) - 2) if tuple(tokens[n : n + 2]) == pattern]
-        assert any(proposed[0] == tokens[n + 2] for n in places) and len(proposed) == most
-
-
-def test_proposals_follow_what_they_bring() -> None:
-    assert expected_tokens(0.0, 4) == 1 and expected_tokens(1.0, 4) == 5
-    assert best_count(0.9, {1: 0.030, 5: 0.031})[0] >= 8  # long hops: propose much
-    assert best_count(0.5, {1: 0.010, 5: 0.030})[1] < 1.03  # dear to verify: not at all
-    advisor = Advisor({})
-    for _ in range(30):
-        most = advisor.most()
-        advisor.learn(most, 0, 0.010 + 0.002 * most)
-    assert advisor.resting > 0, "proposals that are always wrong stop"
