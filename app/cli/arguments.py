@@ -47,7 +47,8 @@ def add_driving(parser: argparse.ArgumentParser, when: str = "") -> None:
         "--wire-bits",
         type=int,
         choices=(0, 8),
-        help=f"{when}8: activations travel in half the bytes or less, for slow links; changes answers a little",
+        help=f"{when}8: activations travel in half the bytes or less, for slow links; log-probabilities change "
+        "by some thousandths (tests/bench/wire.py), so a text may come out differently",
     )
     parser.add_argument(
         "--kept-share", type=_share, metavar="S", help=f"{when}memory for kept caches, as a share from 0 to 1 of all's"

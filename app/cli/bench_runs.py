@@ -13,7 +13,7 @@ from typing import Any
 
 from app.core.controller import Controller
 from app.core.errors import ShardboardError
-from app.core.generation.request import GenerationRequest, GenerationResult, TokenEvent
+from app.core.generation.request import GenerationEventNote, GenerationRequest, GenerationResult, TokenEvent
 from app.core.generation.tokenizer import ModelTokenizer
 from app.core.snapshot import NodeView, Snapshot
 
@@ -262,6 +262,8 @@ async def _run(
         ):
             if isinstance(update, TokenEvent):
                 marks.append(Mark(clock(), update))
+            elif isinstance(update, GenerationEventNote):
+                print(f"[{update.message}]", file=sys.stderr)
             elif isinstance(update, GenerationResult):
                 result = update
         if result is None or not marks or result.finish_reason == "error":

@@ -14,7 +14,14 @@ from app.cli.prompts import answer_all, read_prompts
 from app.core.controller import Controller
 from app.core.errors import ShardboardError, UsageError
 from app.core.generation.accounting import account, account_json, conditions, explain
-from app.core.generation.request import GenerationRequest, GenerationResult, Message, Sampling, TokenEvent
+from app.core.generation.request import (
+    GenerationEventNote,
+    GenerationRequest,
+    GenerationResult,
+    Message,
+    Sampling,
+    TokenEvent,
+)
 from app.core.library.library import Library
 from app.core.library.weigh import weigh
 from app.core.paths import controller_paths
@@ -107,6 +114,8 @@ async def _stream(
             events.append(update)
             if not quiet:
                 print(update.text, end="", flush=True)
+        elif isinstance(update, GenerationEventNote) and not quiet:
+            print(f"\n[{update.message}]", file=sys.stderr)
         elif isinstance(update, GenerationResult):
             result = update
     assert result is not None
@@ -116,7 +125,7 @@ async def _stream(
 def _exit_code(result: GenerationResult) -> int:
     if result.finish_reason != "error":
         return 0
-    for event in result.events:
+    for event in result.events[-1:]:  # the others were shown when they happened
         print(f"shardboard: {event.message}", file=sys.stderr)
     return 1
 

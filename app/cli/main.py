@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=8100, metavar="P", help="default 8100; 0: any free one")
     serve.add_argument("--api-key", default="", metavar="KEY", help="needed beyond this machine")
     serve.add_argument("--allow-origin", action="append", default=[], metavar="ORIGIN", help="whose web pages may ask")
+    serve.add_argument("--layer-delay-ms", type=float, default=0.0, help=argparse.SUPPRESS)  # for tests/bench/serve.py
 
     plan = command("plan", "where a model would go", _awaited("show_plan"))
     plan.add_argument("model", metavar="MODEL")

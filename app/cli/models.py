@@ -151,6 +151,7 @@ async def _pull(library: Library, options: argparse.Namespace) -> int:
                 print(f"\r\x1b[K{_line(now)}", end="", file=sys.stderr, flush=True)
         done = ended.result()
     except asyncio.CancelledError:
+        library.pause(download.repo)
         await library.close()
         print("\nPaused. The same command goes on where it stopped.", file=sys.stderr)
         raise

@@ -34,6 +34,7 @@ def generation_json(result: GenerationResult) -> dict[str, Any]:
         "stages": [stage_json(stage) for stage in result.stages],
         "events": [
             {"at_ms": event.at_ms, "kind": event.kind, "node": event.node, "message": event.message}
+            | ({"parts_ms": dict(event.parts_ms)} if event.parts_ms else {})
             for event in result.events
         ],
     }

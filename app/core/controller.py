@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from app.core.activity import ActivityLog
@@ -17,20 +18,20 @@ from app.core.cluster.local_agents import LocalAgents
 from app.core.cluster.node import KnownNode, Node
 from app.core.cluster.nodes import ClusterNodes
 from app.core.deployment import review
-from app.core.deployment.deployment import Deployment, DeploymentFailed, DeployOrder, deploy, restart, unload
-from app.core.deployment.drafting import DraftModel, DraftOrder, read_draft
-from app.core.deployment.live import find_live, stages_of
+from app.core.deployment.deployment import Deployment, DeploymentFailed, DeployOrder, deploy, restart
+from app.core.deployment.drafting import DraftModel, read_draft
+from app.core.deployment.live import find_live
+from app.core.deployment.ordering import make_order
+from app.core.deployment.recovery import Means, Recovery
 from app.core.deployment.review import NodeMove
-from app.core.deployment.source import model_source
+from app.core.deployment.serving import UNLOADED, Serving
 from app.core.errors import SentenceError, ShardboardError
-from app.core.generation.pipeline import Pipeline
 from app.core.generation.request import GenerationRequest, GenerationUpdate
 from app.core.generation.session import answer, prompt_ids
 from app.core.generation.tokenizer import ModelTokenizer, load_tokenizer
 from app.core.library.digests import DigestCache
 from app.core.library.library import Library
 from app.core.paths import ControllerPaths
-from app.core.placement.budget import kv_capacity_tokens
 from app.core.placement.placement import Placement, Problem
 from app.core.snapshot import (
     ActivityEntry,
@@ -40,9 +41,8 @@ from app.core.snapshot import (
     ModelView,
     NodeState,
     Snapshot,
-    TransferView,
 )
-from app.core.views import deployed_text, node_view, ready_view, seconds_per_byte
+from app.core.views import deployed_text, node_view, seconds_per_byte
 from shardd.identity import Identity
 from shardd.model.survey import survey
 from shardd.rpc import agent_pb2
@@ -50,6 +50,7 @@ from shardd.stage.orders import PipelineOptions
 
 SNAPSHOT_S = 0.05
 READY_S = 15.0
+ANOTHER = "Another model was deployed."
 
 Unsubscribe = Callable[[], None]
 
@@ -95,14 +96,11 @@ class Controller:
         self._model: ModelView | None = None
         self._draft: DraftModel | None = None
         self._tokenizer: asyncio.Task[ModelTokenizer] | None = None
-        self._deployment: Deployment | None = None
-        self._deployment_view = Snapshot().deployment
-        self._deploying = asyncio.Lock()
-        self._pipeline: Pipeline | None = None
-        self._pipeline_lock = asyncio.Lock()
+        self._serving = Serving(self._nodes, lambda: self.identity, self._cluster.refresh_stages, self._changed)
+        self._deployed: tuple[ModelView, DraftModel | None] | None = None
+        self._recovery = Recovery(self._serving, self._nodes, self._log, self._means)
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._pending: asyncio.TimerHandle | None = None
-        self._models: tuple[str, ...] = ()
         self._speeds: dict[str, float] = {}
 
     # -- what is -----------------------------------------------------------------------------------------------------
@@ -124,11 +122,11 @@ class Controller:
     @property
     def answers(self) -> int:
         """How many are being written just now."""
-        return self._pipeline.open_sequences if self._pipeline else 0
+        return self._serving.open_sequences
 
     @property
     def deployment(self) -> Deployment | None:
-        return self._deployment
+        return self._serving.deployment
 
     def snapshot(self) -> Snapshot:
         nodes = tuple(node_view(node) for node in self._nodes.values())
@@ -140,8 +138,8 @@ class Controller:
             discovered=tuple(agent for agent in found if agent.fingerprint not in known),
             discovery_problem=self._discovery.problem if self._discovery else "",
             model=self._model,
-            models=self._models,
-            deployment=self._deployment_view,
+            models=tuple(model.name for model in self.library.view.models),
+            deployment=self._serving.view,
             seconds_per_byte=dict(self._speeds),
         )
 
@@ -169,7 +167,7 @@ class Controller:
                 self._cluster.adopt(known)
         if self._known_nodes:
             self._cluster.adopt_known()
-        self._models = tuple(model.name for model in await asyncio.to_thread(self.library.models))
+        await self.library.look()
         if self._discovery:
             await self._discovery.start()
         self._changed()
@@ -181,9 +179,13 @@ class Controller:
             self._pending.cancel()
         if self._discovery:
             await self._discovery.close()
-        await self._close_pipeline()
+        await self.library.close()
+        await self._recovery.close()
+        await self._serving.close_pipeline("The controller was closed.")
         if self._tokenizer:
-            await asyncio.gather(self._tokenizer, return_exceptions=True)
+            for loaded in await asyncio.gather(self._tokenizer, return_exceptions=True):
+                if isinstance(loaded, ModelTokenizer):
+                    loaded.close()
         await self._cluster.close()
         if self._agents:
             await self._agents.__aexit__(None, None, None)
@@ -207,7 +209,7 @@ class Controller:
     async def forget_node(self, name: str) -> str:
         """Unpairs on both sides; answers a sentence that says whether the machine could be told."""
         self._cluster.get(name)
-        if self._deployment and name in self._deployment.placement.nodes:
+        if self.deployment and name in self.deployment.placement.nodes:
             raise ShardboardError(
                 f"{name} holds a stage of the deployed model.", "Undeploy or deploy without it first."
             )
@@ -215,7 +217,7 @@ class Controller:
 
     async def rotate_key(self) -> Identity:
         """Gives this controller a new key that all its machines learn; a deployed model goes on."""
-        if self._deploying.locked():
+        if self._serving.busy.locked():
             raise ShardboardError("A deployment is under way.", "Wait until it has ended.")
         return await self._cluster.rotate()
 
@@ -251,57 +253,69 @@ class Controller:
         """Pushes what is missing, loads every stage, joins the lanes. Raises before anything is changed when the
         placement has a problem; on a failure under way the snapshot's deployment says which node and why."""
         model = self._chosen()
-        if self._deploying.locked():
+        if self._serving.busy.locked():
             raise ShardboardError("A deployment is under way.", "Wait until it has ended.")
         if context_tokens < 16:
             raise ShardboardError("The context is too short.", "Choose 16 tokens or more.")
-        async with self._deploying:
+        async with self._serving.busy:
             wrong = self.check(placement, context_tokens)
             if wrong:
                 raise ShardboardError(wrong[0].sentence)
             for name in placement.nodes:
                 await self._nodes[name].wait_ready(READY_S)
             view = DeploymentView(DeploymentState.DEPLOYING, "Deploying.", 0, model.name, placement, context_tokens)
-            self._show(view)
+            self._serving.show(view)
+            same = self._deployed is not None and self._deployed[0].directory == model.directory
+            held = self._recovery.hold(f"{model.name} is placed anew." if same else ANOTHER, end=not same)
             try:
-                await self._replace_deployment(model, placement, context_tokens)
+                await self._replace_deployment(model, placement, context_tokens, "" if same else ANOTHER)
+                held.finish(self._serving.lanes(), "its layers were moved", {})
             except SentenceError as error:
                 node = error.node if isinstance(error, DeploymentFailed) else ""
                 self._log.add(Level.ERROR, node, str(error))
-                self._show(replace(view, state=DeploymentState.FAILED, text=str(error)))
+                self._serving.show(replace(view, state=DeploymentState.FAILED, text=str(error)))
+                held.give_up(str(error))
                 raise
             except asyncio.CancelledError:
                 self._log.add(Level.WARNING, "", "The deployment was cancelled.")
-                self._show(
+                self._serving.show(
                     replace(view, state=DeploymentState.NONE, text="The deployment was cancelled.", placement=None)
                 )
+                held.give_up("The deployment was cancelled.")
                 raise
 
     async def undeploy(self) -> None:
-        await self._unload_ours()
+        await self._recovery.cancel(UNLOADED)
+        await self._serving.unload()
         self._log.add(Level.INFO, "", "The model was unloaded from all machines.")
-        self._show(Snapshot().deployment)
+        self._serving.show(Snapshot().deployment)
 
     async def restart_stage(self, node: str) -> None:
-        """Loads the stage on a node again and joins it to its neighbours."""
-        deployment = self._deployment
+        """Loads the stage on a node again and joins all anew."""
+        deployment = self.deployment
         index = next((i for i, s in enumerate(deployment.stages) if s.node == node), None) if deployment else None
         if deployment is None or index is None:
             raise ShardboardError(f"{node} has no stage of the deployed model.", "Deploy first.")
-        async with self._deploying:
-            self._log.add(Level.INFO, node, "Restarting the stage.")
-            await self._close_pipeline()
-            self._deployment = await restart(deployment, index, self._nodes)
-            await self._connect(self._deployment)
-            self._show(ready_view(self._deployment))
+        if self._serving.busy.locked():
+            raise ShardboardError("A deployment is under way.", "Wait until it has ended.")
+        held = self._recovery.hold(f"The stage on {node} is started again.")
+        try:
+            async with self._serving.busy:
+                self._log.add(Level.INFO, node, "Restarting the stage.")
+                await self._serving.close_pipeline()
+                pipeline = await self._serving.serve(await restart(deployment, index, self._nodes))
+            held.finish(pipeline, f"the stage on {node} was started again", {})
+        except BaseException as error:
+            held.give_up(str(error) or UNLOADED)
+            raise
 
     async def attach(self) -> None:
         """Takes up a deployment of this controller that already runs on the nodes. Raises ShardboardError."""
         await self._cluster.refresh_stages()
-        self._deployment = find_live(self._nodes, self.identity.fingerprint)
-        await self.choose_model(self._deployment.model)
-        await self._connect(self._deployment)
-        self._show(ready_view(self._deployment))
+        live = find_live(self._nodes, self.identity.fingerprint)
+        await self.choose_model(live.model)
+        self._deployed = (self._chosen(), None)
+        await self._serving.serve(live)
 
     # -- answers -----------------------------------------------------------------------------------------------------
 
@@ -313,14 +327,16 @@ class Controller:
 
     async def generate(self, request: GenerationRequest) -> AsyncIterator[GenerationUpdate]:
         """Updates of one answer; the last is a GenerationResult. Closing the iterator stops it at the next token."""
-        if self._deployment is None or self._tokenizer is None or self._model is None:
-            raise ShardboardError("Nothing is deployed.", "Deploy a model first.")
+        if self.deployment is None or self._tokenizer is None or self._model is None:
+            view = self._serving.view
+            cause = view.text if view.state is DeploymentState.FAILED else "Nothing is deployed."
+            raise ShardboardError(cause, "Deploy a model first.")
         if request.max_tokens < 1:
             raise ShardboardError("An answer needs at least one token.", "Choose 1 or more.")
         tokenizer = await self.tokenizer()
         prompt = await prompt_ids(request, tokenizer)
-        pipeline = await self._usable_pipeline()
-        updates = answer(request, prompt, tokenizer, pipeline, self._model.inventory)
+        lanes = self._serving.lanes()
+        updates = answer(request, prompt, tokenizer, lanes, self._model.inventory, self._recovery.begin)
         try:
             async for update in updates:
                 yield update
@@ -334,98 +350,58 @@ class Controller:
             raise ShardboardError("No model is chosen.", "Choose one first.")
         return self._model
 
-    async def _replace_deployment(self, model: ModelView, placement: Placement, context_tokens: int) -> None:
-        def prepare() -> DeployOrder:
-            total = model.inventory.total_bytes
-            first = self._nodes[placement.nodes[0]]
-
-            def show(done: int) -> None:
-                loop.call_soon_threadsafe(first.show_transfer, TransferView("preparing", done, total, None))
-
-            source = model_source(model.inventory, self._digests, show)
-            self._digests.save(model.inventory.units)
-            drafts = DraftOrder(draft, model_source(draft.inventory, self._digests, show)) if draft else None
-            name = Path(model.directory).name
-            options = self._options
-            if not options.kv_tokens:
-                room = review.available_bytes(self._nodes)
-                drafting = review.drafting_bytes(draft, context_tokens)
-                capacity = kv_capacity_tokens(placement, model.inventory, room, context_tokens, drafting)
-                options = replace(options, kv_tokens=capacity)
-            return DeployOrder(
-                name, model.inventory, source, placement, context_tokens, options, self._prefill_chunk_tokens, drafts
-            )
-
-        loop, draft = asyncio.get_running_loop(), self._draft
-        order = await asyncio.to_thread(prepare)
-        await self._unload_ours()
+    async def _replace_deployment(self, model: ModelView, placement: Placement, context_tokens: int, over: str) -> None:
+        """over: why answers that are being written end; "": they go on."""
+        order = await self._order(model, self._draft, placement, context_tokens)
+        await self._serving.unload(over)
         deployment = await deploy(order, self._nodes)
-        self._deployment = deployment
-        await self._connect(deployment)
+        self._deployed = (model, self._draft)
+        await self._serving.serve(deployment)
         await asyncio.gather(*(self._nodes[name].refresh_shards() for name in placement.nodes))
-        self._show(ready_view(deployment))
         self._log.add(Level.INFO, "", deployed_text(deployment))
 
-    async def _unload_ours(self) -> None:
-        """Ends every stage that this controller deployed, also in an earlier run of the program."""
-        await self._close_pipeline()
-        self._deployment = None
-        await self._cluster.refresh_stages()
-        await unload(stages_of(self._nodes, self.identity.fingerprint), self._nodes)
+    async def _order(
+        self, model: ModelView, draft: DraftModel | None, placement: Placement, context_tokens: int
+    ) -> DeployOrder:
+        return await make_order(
+            model,
+            draft,
+            placement,
+            context_tokens,
+            self._nodes,
+            self._digests,
+            self._options,
+            self._prefill_chunk_tokens,
+        )
 
-    async def _connect(self, deployment: Deployment) -> None:
-        pipeline = Pipeline(deployment, self.identity)
-        try:
-            await pipeline.connect(self._nodes)
-        except BaseException:
-            await pipeline.close()
-            raise
-        self._pipeline = pipeline
-
-    async def _usable_pipeline(self) -> Pipeline:
-        """The lanes to head and tail, dialled again where they were lost."""
-        async with self._pipeline_lock:
-            if self._pipeline is None or not self._pipeline.usable:
-                if self._deployment is None or self._deployment_view.state is not DeploymentState.READY:
-                    raise ShardboardError(self._deployment_view.text, "Restart the stage or deploy again.")
-                await self._close_pipeline()
-                await self._connect(self._deployment)
-            assert self._pipeline is not None
-            return self._pipeline
-
-    async def _close_pipeline(self) -> None:
-        pipeline, self._pipeline = self._pipeline, None
-        if pipeline:
-            pipeline.break_off("", "The model was unloaded.")
-            await pipeline.close()
+    def _means(self) -> Means | None:
+        if self._deployed is None:
+            return None
+        model, draft = self._deployed
+        return Means(model, draft, self._speeds, partial(self._order, model, draft))
 
     def _node_changed(self) -> None:
-        """A machine that is lost takes the answers with it."""
-        deployment = self._deployment
-        if deployment and self._deployment_view.state is DeploymentState.READY:
+        """A machine that is lost takes its stage with it."""
+        deployment = self.deployment
+        if deployment and self._serving.view.state is DeploymentState.READY:
             for name in deployment.placement.nodes:
                 node = self._nodes.get(name)
                 if node and node.state in (NodeState.LOST, NodeState.NOT_PAIRED):
-                    self._fail_deployment(name, node.state_text)
+                    self._recovery.lost(name, node.state_text, here=False)
+                    break
+        self._recovery.nodes_changed()
         self._changed()
 
     def _stage_changed(self, name: str, event: agent_pb2.StageEvent) -> None:
-        stage, deployment = event.stage, self._deployment
+        stage, deployment = event.stage, self.deployment
         if event.message:
             failed = stage.state == agent_pb2.STAGE_STATE_FAILED
             self._log.add(Level.ERROR if failed else Level.INFO, name, event.message)
-        if deployment and stage.epoch == deployment.epoch and stage.state == agent_pb2.STAGE_STATE_FAILED:
+        if stage.state == agent_pb2.STAGE_STATE_UNLOADED:
+            self._recovery.released(event)
+        elif stage.state == agent_pb2.STAGE_STATE_FAILED and deployment and deployment.has(stage.stage_id):
             where = f"Layers {stage.first} to {stage.last} on {name} stopped."
-            self._fail_deployment(name, f"{where} {stage.cause}")
-
-    def _fail_deployment(self, node: str, cause: str) -> None:
-        if self._pipeline:
-            self._pipeline.break_off(node, cause)
-        self._show(replace(self._deployment_view, state=DeploymentState.FAILED, text=cause))
-
-    def _show(self, view: DeploymentView) -> None:
-        self._deployment_view = view
-        self._changed()
+            self._recovery.lost(name, f"{where} {stage.cause}", here=True)
 
     def _changed(self) -> None:
         """Tells the listeners soon, and not more often than every SNAPSHOT_S."""

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.core.chat.shelf import StoreShelf
 from app.core.chat.store import ConversationStore
 from app.core.errors import ShardboardError
 from app.core.paths import ControllerPaths
@@ -24,9 +25,8 @@ from app.core.snapshot import DeploymentState, NodeState, Snapshot
 from app.ui import words
 from app.ui.bridge import CoreBridge
 from app.ui.chat import ChatPane
-from app.ui.chat.shelf import StoreShelf
 from app.ui.cluster.page import ClusterPage
-from app.ui.pages.models_page import ModelsPage
+from app.ui.models import ModelsPage
 from app.ui.pages.settings_page import SettingsPage
 from app.ui.theme import SPACE, Theme
 from app.ui.widgets import Banner, WrappedLabel, label, push_button

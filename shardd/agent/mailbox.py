@@ -97,6 +97,6 @@ class Mailbox:
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
             document = json.loads(read_file(self._data / name, _LARGEST))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return None
         return document if isinstance(document, dict) else None

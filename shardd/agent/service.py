@@ -92,6 +92,7 @@ class AgentService:
             interceptors=[Gate(self.peers, self._grants.holds_any, sessions)], options=server_options()
         )
         self._tending: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self.port = 0
 
     @property
@@ -127,6 +128,7 @@ class AgentService:
         await self._server.start()
         self._clerk.open()
         self._tending = asyncio.create_task(self._tend(), name="tend")
+        self._watching = asyncio.create_task(self._supervisor.watch(), name="watch-stages")
         await self._announce()
 
     async def offer_pairing(self) -> PairingStatus | None:
@@ -134,9 +136,10 @@ class AgentService:
         return None if self._trust.controllers() else await self._pairing.show_code()
 
     async def close(self) -> None:
-        if self._tending:
-            self._tending.cancel()
-            await asyncio.gather(self._tending, return_exceptions=True)
+        for task in (self._tending, self._watching):
+            if task:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await self._pairing.close()
         if self._announcement:
             with contextlib.suppress(TimeoutError):

@@ -6,12 +6,13 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from shardd.agent.child import StageProcess
 from shardd.agent.diagnosis import diagnose
 from shardd.agent.spills import Spills
 from shardd.host import MemoryReader, format_bytes
+from shardd.host.silence import TICK_S, Silence
 from shardd.identity import Identity
 from shardd.rpc import agent_pb2
 from shardd.stage.orders import (
@@ -32,6 +33,8 @@ from shardd.store import ShardManifest, Store
 CONNECT_S = 20.0
 MAX_STAGES = 8
 PROCESS_OVERHEAD_BYTES = 150 * 1000 * 1000
+SUSPECT_S = 1.2  # a stage that says nothing for so long
+FROZEN_S = 2.5  # and is ended then: its readings come every 0.25 s from a thread that does not compute
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +84,8 @@ class _Running:
     record: StageRecord
     process: StageProcess
     changed: asyncio.Event  # set at the next change, and replaced
+    silence: Silence = field(default_factory=Silence)
+    suspect: bool = False
     told: str | None = None
     connected: asyncio.Future[None] | None = None
     stopping: bool = False
@@ -205,6 +210,14 @@ class Supervisor:
             if request.deployed_by == former:
                 running.record = replace(running.record, request=replace(request, deployed_by=controller))
 
+    async def watch(self) -> None:
+        """Ends stages whose process stands still, so that whoever waits for them learns it. Until it is cancelled."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            for running in list(self._stages.values()):
+                if running.record.state == agent_pb2.STAGE_STATE_READY and not running.stopping:
+                    await self._look(running)
+
     async def close(self) -> None:
         running = list(self._stages.values())
         for each in running:
@@ -213,6 +226,17 @@ class Supervisor:
         self._stages.clear()
 
     # -- inside ------------------------------------------------------------------------------------------------------
+
+    async def _look(self, running: _Running) -> None:
+        silent = running.silence.look()
+        if silent < SUSPECT_S:
+            running.suspect = False
+        elif not running.suspect:
+            running.suspect = True
+            self._on_event(running.record, f"The stage's process has said nothing for {SUSPECT_S} s.")
+        elif silent >= FROZEN_S:
+            running.told = f"The stage's process stood still for {FROZEN_S} s and was ended."
+            await running.process.kill()
 
     def _get(self, stage_id: str) -> _Running:
         running = self._stages.get(stage_id)
@@ -317,6 +341,7 @@ class Supervisor:
         running = self._stages.get(stage_id)
         if running is None or running.process is not process:
             return
+        running.silence.heard()
         match report:
             case Loading():
                 self._update(
@@ -337,10 +362,11 @@ class Supervisor:
                     running.connected.set_result(None)
             case Failed(fatal=True):
                 running.told = report.cause
-            case Failed():
+            case Failed(joining=True):
                 if running.connected and not running.connected.done():
                     running.connected.set_exception(StageError(report.cause))
-                elif not running.stopping:
+            case Failed():
+                if not running.stopping:
                     self._on_event(running.record, report.cause)
 
     def _ended(self, stage_id: str, process: StageProcess, code: int, lines: list[str]) -> None:

@@ -1,6 +1,6 @@
 """This machine: its facts, its readings, its folders, and how sizes are written."""
 
-from shardd.host.allocator import keep_freed_memory
+from shardd.host.allocator import keep_freed_memory, return_freed_memory
 from shardd.host.errors import HostError, SentenceError, SizeError
 from shardd.host.facts import HostFacts, describe_host
 from shardd.host.load import LoadReader, rss_of
@@ -29,5 +29,6 @@ __all__ = [
     "parse_size",
     "private_directory",
     "read_file",
+    "return_freed_memory",
     "rss_of",
 ]

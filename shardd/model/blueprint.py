@@ -8,10 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from shardd.model.bounds import parsing_bytes
+from shardd.model.checkpoint import check_counts
 from shardd.model.errors import CheckpointError
 from shardd.model.headers import TensorInfo, check_name, tensor_form
 
-SIZE_LIMIT = 64 << 20
+SIZE_LIMIT = 32 << 20
+MEMORY_LIMIT = 512 << 20
 FETCH = "Send the model to this node again."
 
 
@@ -34,9 +37,10 @@ def read_blueprint(data: bytes) -> Blueprint:
 
     Raises:
         CheckpointError: they are not a blueprint.
+        UnsupportedModel: of a model with impossible numbers of layers or experts.
     """
     try:
-        if len(data) > SIZE_LIMIT:
+        if len(data) > SIZE_LIMIT or parsing_bytes(data) > MEMORY_LIMIT:
             raise ValueError(f"it has {len(data)} bytes")
         value = json.loads(data)
         match value:
@@ -56,4 +60,5 @@ def read_blueprint(data: bytes) -> Blueprint:
         raise CheckpointError(f"The model's description is malformed: {error}.", FETCH) from error
     if value["config"].get("model_file") is not None:
         raise CheckpointError("The model's description asks for program code, which is never run.")
+    check_counts(value["config"])
     return Blueprint(value["config"], forms)

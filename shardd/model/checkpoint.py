@@ -1,17 +1,25 @@
 """A model directory in Hugging Face layout: its configuration, and where each of its tensors lies."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
+from shardd.model.bounds import parsing_bytes
 from shardd.model.errors import CheckpointError, UnsupportedModel
 from shardd.model.headers import FETCH_AGAIN, TensorInfo, read_header
 
 INDEX = "model.safetensors.index.json"
-CONFIG_LIMIT = 16 << 20
-INDEX_LIMIT = 256 << 20
+CONFIG_LIMIT = 4 << 20
+INDEX_LIMIT = 32 << 20
+MOST_TENSORS = 400_000
+MOST_LAYERS = 2000
+MOST_EXPERTS = 16_384
+CONFIG_MEMORY = 24 << 20
+INDEX_MEMORY = 84 << 20
+_COUNT = re.compile(r"(?:(?:\w+_)?(?:num|n)_(?:\w+_)?|(?:\w+_)?)(layer|block|expert)s?(?:_per_tok)?")
 
 
 @dataclass(frozen=True)
@@ -59,14 +67,26 @@ def check_config(config: Mapping[str, Any], name: str) -> None:
         raise CheckpointError(f"The config.json of {name} names no model type.", FETCH_AGAIN)
 
 
+def check_counts(config: Mapping[str, Any]) -> None:
+    """Refuse numbers of layers and experts that no model has: each is an object before any weight is. Raises
+    UnsupportedModel."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            check_counts(cast("dict[str, Any]", value))
+        elif (found := _COUNT.fullmatch(name)) and isinstance(value, int | float):
+            most = MOST_EXPERTS if found[1] == "expert" else MOST_LAYERS
+            if not 0 <= value <= most:
+                raise UnsupportedModel(f"The config.json has the impossible {name} {value!r}"[:120] + ".", FETCH_AGAIN)
+
+
 def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The part of a multimodal model's configuration that is about text; empty where there is none."""
     part = config.get("text_config")
     return cast("dict[str, Any]", part) if isinstance(part, dict) else {}
 
 
-def read_json(file: Path, limit: int) -> dict[str, Any]:
-    """The JSON object in `file`, which may have at most `limit` bytes.
+def read_json(file: Path, limit: int, memory: int = CONFIG_MEMORY) -> dict[str, Any]:
+    """The JSON object in `file`, which may have at most `limit` bytes and take about `memory` when parsed.
 
     Raises:
         CheckpointError: unreadable, too big, or not an object.
@@ -74,8 +94,8 @@ def read_json(file: Path, limit: int) -> dict[str, Any]:
     try:
         with file.open("rb") as stream:
             text = stream.read(limit + 1)
-        if len(text) > limit:
-            raise CheckpointError(f"{file.name} is larger than {limit >> 20} MB, which no model needs.", FETCH_AGAIN)
+        if len(text) > limit or parsing_bytes(text) > memory:
+            raise CheckpointError(f"{file.name} holds more than any model needs.", FETCH_AGAIN)
         value = json.loads(text)
     except OSError as error:
         raise CheckpointError(f"{file.name} cannot be read: {error.strerror or error}.") from error
@@ -103,6 +123,8 @@ def _read_tensors(directory: Path) -> dict[str, TensorInfo]:
                 twice = f"{tensors[tensor.name].file.name} and {name}"
                 raise CheckpointError(f"The tensor {tensor.name} is in two files, {twice}.", FETCH_AGAIN)
             tensors[tensor.name] = tensor
+        if len(tensors) > MOST_TENSORS:
+            raise CheckpointError(f"{directory.name} has more than {MOST_TENSORS} tensors.", FETCH_AGAIN)
     for tensor_name, file_name in index.items():
         if tensor_name not in tensors or tensors[tensor_name].file.name != file_name:
             raise CheckpointError(f"{file_name} lacks the tensor {tensor_name} that {INDEX} promises.", FETCH_AGAIN)
@@ -113,12 +135,16 @@ def _read_index(directory: Path) -> dict[str, str]:
     """Tensor name to file name; empty where there is no index."""
     if not (directory / INDEX).is_file():
         return {}
-    weight_map = read_json(directory / INDEX, INDEX_LIMIT).get("weight_map")
+    weight_map = read_json(directory / INDEX, INDEX_LIMIT, INDEX_MEMORY).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(f"{INDEX} has no table of weights.", FETCH_AGAIN)
     entries = cast("dict[str, Any]", weight_map)
     for file_name in set(map(str, entries.values())):
         # The index comes from the net: it may not point out of the folder.
-        if PurePosixPath(file_name).name != file_name or not file_name.endswith(".safetensors"):
+        if (
+            PurePosixPath(file_name).name != file_name
+            or len(file_name.encode(errors="replace")) > 200
+            or not file_name.endswith(".safetensors")
+        ):
             raise CheckpointError(f"{INDEX} names the impossible file {file_name[:80]!r}.", FETCH_AGAIN)
     return {name: str(file_name) for name, file_name in entries.items()}

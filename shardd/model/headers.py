@@ -16,9 +16,11 @@ from math import prod
 from pathlib import Path
 from typing import Any, cast
 
+from shardd.model.bounds import parsing_bytes
 from shardd.model.errors import CheckpointError
 
-HEADER_LIMIT = 100_000_000
+HEADER_LIMIT = 16 << 20
+HEADER_MEMORY = 64 << 20
 NAME_LIMIT = 1024
 DIMENSION_LIMIT = 8
 FETCH_AGAIN = "Download it again."
@@ -79,6 +81,8 @@ def parse_header(text: bytes, file: Path, data_start: int) -> dict[str, TensorIn
     """
     if not text.startswith(b"{"):
         raise _malformed(file, "its header does not begin with a brace")
+    if parsing_bytes(text) > HEADER_MEMORY:
+        raise _malformed(file, "its header holds more than a file of any model")
     try:
         entries = json.loads(text, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:

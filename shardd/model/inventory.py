@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from shardd.model.blueprint import write_blueprint
-from shardd.model.checkpoint import Checkpoint, read_checkpoint, text_config
+from shardd.model.checkpoint import Checkpoint, check_counts, read_checkpoint, text_config
 from shardd.model.headers import TensorInfo
 from shardd.model.leaves import Form, flatten
 from shardd.model.plan import Plan, make_plan, stage_phases
@@ -93,6 +93,7 @@ def inspect(directory: Path) -> Inventory:
 
 def inspect_checkpoint(checkpoint: Checkpoint) -> Inventory:
     """As inspect, of a checkpoint whose configuration and tensors are known from elsewhere; raises the same."""
+    check_counts(checkpoint.config)
     forms = {name: (info.dtype, info.shape) for name, info in checkpoint.tensors.items()}
     plan = make_plan(checkpoint.config, forms)
     return _inventory(checkpoint, plan)

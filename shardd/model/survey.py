@@ -11,11 +11,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
+import time
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from shardd.host import format_bytes, rss_of
 from shardd.model.checkpoint import Checkpoint, check_config
 from shardd.model.errors import CheckpointError, ModelError, UnsupportedModel
 from shardd.model.headers import ITEM_BYTES, TensorInfo
@@ -23,6 +26,8 @@ from shardd.model.inventory import Inventory, inspect, inspect_checkpoint
 from shardd.model.units import Unit
 
 DEADLINE_S = 120.0
+LOOK_S = 0.05
+MOST_BYTES = 1_500_000_000  # a model of 671 billion parameters takes a tenth of it
 _ERRORS: dict[str, type[ModelError]] = {kind.__name__: kind for kind in (CheckpointError, UnsupportedModel, ModelError)}
 
 
@@ -49,24 +54,46 @@ def survey_description(described: Description) -> Inventory:
 
 
 def _ask(name: str, argument: str, stdin: bytes) -> Inventory:
-    try:
-        done = subprocess.run(
+    with tempfile.TemporaryFile() as given:  # a pipe would have to be fed beside the looks at the process
+        given.write(stdin)
+        given.seek(0)
+        with subprocess.Popen(
             [sys.executable, "-m", "shardd.model.survey", argument],
-            capture_output=True,
-            timeout=DEADLINE_S,
-            input=stdin,
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,
-        )
-    except subprocess.TimeoutExpired:
-        raise ModelError(f"{name} could not be read in {DEADLINE_S:.0f} s.", "Is its disk very slow?") from None
+        ) as process:
+            try:
+                output, errors = _followed(process, name)
+            except BaseException:
+                process.kill()
+                raise
     try:
-        document = json.loads(done.stdout.splitlines()[-1])
+        document = json.loads(output.splitlines()[-1])
     except (ValueError, IndexError):
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        last = errors.decode(errors="replace").strip().splitlines()[-1:]
         raise ModelError(f"{name} could not be read: {' '.join(last) or 'the reader ended'}.") from None
     if "error" in document:
         raise _ERRORS[document["error"]](document["cause"], document["remedy"])
     return from_document(document)
+
+
+def _followed(process: subprocess.Popen[bytes], name: str) -> tuple[bytes, bytes]:
+    """What the child says until it ends. Raises ModelError where that takes too long or too much memory."""
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            return process.communicate(timeout=LOOK_S)
+        except subprocess.TimeoutExpired:
+            pass
+        if (rss_of(process.pid) or 0) > MOST_BYTES:
+            raise ModelError(
+                f"{name} takes more than {format_bytes(MOST_BYTES)} only to be described, which no model does.",
+                "Choose another model.",
+            )
+        if time.monotonic() > deadline:
+            raise ModelError(f"{name} could not be read in {DEADLINE_S:.0f} s.", "Is its disk very slow?")
 
 
 def to_document(inventory: Inventory) -> dict[str, Any]:

@@ -13,6 +13,8 @@ import grpc
 import grpc.aio
 
 from shardd.identity import IdentityError, TrustedPeer, TrustedPeers, fingerprint_of
+from shardd.rpc.limits import MAX_CALLS, Unread, limited
+from shardd.rpc.options import MAX_PUSH_BYTES
 from shardd.rpc.pieces import PUSH_UNIT, SERVE_UNIT, decode_piece, encode_piece
 from shardd.rpc.sessions import Session, Sessions
 
@@ -66,12 +68,14 @@ class Gate(grpc.aio.ServerInterceptor):
         }
         if handler_call_details.method == SERVE_UNIT:  # type: ignore[attr-defined]  # grpc's stubs lack it
             return grpc.unary_stream_rpc_method_handler(
-                self._stream(handler.unary_stream, self._check_grant), handler.request_deserializer, encode_piece
+                self._stream(handler.unary_stream, self._check_grant),
+                limited(handler.request_deserializer),
+                encode_piece,
             )
         wrap, behavior = make[handler.request_streaming, handler.response_streaming]
         checked: Any = (self._stream if handler.response_streaming else self._unary)(behavior, self._check_controller)
         pushed = handler_call_details.method == PUSH_UNIT  # type: ignore[attr-defined]
-        deserializer = decode_piece if pushed else handler.request_deserializer
+        deserializer = limited(decode_piece, MAX_PUSH_BYTES) if pushed else limited(handler.request_deserializer)
         return wrap(checked, deserializer, handler.response_serializer)
 
     async def _check_controller(self, context: Context) -> str:
@@ -86,10 +90,17 @@ class Gate(grpc.aio.ServerInterceptor):
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "This machine was granted no units here.")
         return fingerprint
 
+    async def _bound(self, session: Session, request: Any, context: Context) -> None:
+        if session.number > MAX_CALLS:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"At most {MAX_CALLS} calls can be open at once.")
+        if isinstance(request, Unread):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, request.sentence)
+
     def _unary(self, behavior: Any, check: Check) -> Any:
         async def call(request: Any, context: Context) -> Any:
             # Nothing may be awaited between the check and the session, or a revocation could slip in between.
             with self._sessions.entered(await check(context)) as session:
+                await self._bound(session, request, context)
                 try:
                     return await behavior(request, context)
                 except asyncio.CancelledError:
@@ -101,6 +112,7 @@ class Gate(grpc.aio.ServerInterceptor):
     def _stream(self, behavior: Any, check: Check) -> Any:
         async def call(request: Any, context: Context) -> Any:
             with self._sessions.entered(await check(context)) as session:
+                await self._bound(session, request, context)
                 try:
                     # Written from here and not yielded: a write that a slow reader blocks can be cut as well.
                     async for reply in behavior(request, context):

@@ -137,7 +137,7 @@ class Sampling(_message.Message):
     def __init__(self, temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., min_p: _Optional[float] = ..., repetition_penalty: _Optional[float] = ..., repetition_context: _Optional[int] = ..., seed: _Optional[int] = ..., logit_bias: _Optional[_Mapping[int, float]] = ..., logprobs: _Optional[bool] = ..., top_logprobs: _Optional[int] = ..., presence_penalty: _Optional[float] = ..., frequency_penalty: _Optional[float] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("sampling", "max_tokens", "stop_tokens", "reply_to", "speculate", "kept", "kept_tokens", "take_kept", "snapshot")
+    __slots__ = ("sampling", "max_tokens", "stop_tokens", "reply_to", "speculate", "kept", "kept_tokens", "take_kept", "snapshot", "generated")
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     STOP_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +147,7 @@ class Open(_message.Message):
     KEPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TAKE_KEPT_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    GENERATED_FIELD_NUMBER: _ClassVar[int]
     sampling: Sampling
     max_tokens: int
     stop_tokens: _containers.RepeatedScalarFieldContainer[int]
@@ -156,7 +157,8 @@ class Open(_message.Message):
     kept_tokens: int
     take_kept: bool
     snapshot: int
-    def __init__(self, sampling: _Optional[_Union[Sampling, _Mapping]] = ..., max_tokens: _Optional[int] = ..., stop_tokens: _Optional[_Iterable[int]] = ..., reply_to: _Optional[str] = ..., speculate: _Optional[bool] = ..., kept: _Optional[int] = ..., kept_tokens: _Optional[int] = ..., take_kept: _Optional[bool] = ..., snapshot: _Optional[int] = ...) -> None: ...
+    generated: int
+    def __init__(self, sampling: _Optional[_Union[Sampling, _Mapping]] = ..., max_tokens: _Optional[int] = ..., stop_tokens: _Optional[_Iterable[int]] = ..., reply_to: _Optional[str] = ..., speculate: _Optional[bool] = ..., kept: _Optional[int] = ..., kept_tokens: _Optional[int] = ..., take_kept: _Optional[bool] = ..., snapshot: _Optional[int] = ..., generated: _Optional[int] = ...) -> None: ...
 
 class TokenLogprob(_message.Message):
     __slots__ = ("token", "logprob")

@@ -55,6 +55,9 @@ def server_options() -> Options:
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),
         ("grpc.http2.max_ping_strikes", 0),
         ("grpc.server_handshake_timeout_ms", 3000),
+        ("grpc.max_concurrent_streams", 128),
+        ("grpc.max_metadata_size", 8 * 1024),
+        ("grpc.absolute_max_metadata_size", 8 * 1024),
         ("grpc.so_reuseport", 0),
     ]
 

@@ -11,9 +11,11 @@ from typing import Any
 
 @dataclass(eq=False, slots=True)
 class Session:
-    """One open call. cut: whether it was ended because the caller is not trusted any more."""
+    """One open call. number: how many its caller has open, this one included. cut: whether it was ended because the
+    caller is not trusted any more."""
 
     task: asyncio.Task[Any]
+    number: int = 1
     cut: bool = False
 
 
@@ -28,8 +30,9 @@ class Sessions:
         """Around the work of a call, in the call's own task."""
         task = asyncio.current_task()
         assert task is not None
-        session = Session(task)
-        self._open.setdefault(fingerprint, set()).add(session)
+        others = self._open.setdefault(fingerprint, set())
+        session = Session(task, len(others) + 1)
+        others.add(session)
         try:
             yield session
         finally:

@@ -16,6 +16,7 @@ from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import ShardsServicer
 from shardd.rpc.fetching import fetch_units
 from shardd.rpc.gate import fingerprint_of_caller
+from shardd.rpc.limits import Unread, endpoint_problem, token_problem
 from shardd.rpc.options import MAX_PUSH_BYTES, PIECE_BYTES
 from shardd.rpc.pieces import Piece, data_of
 from shardd.store import DiskFull, ManifestError, ShardManifest, Store, StoreError, UnitBusy, UnitReference, UnitWriter
@@ -23,7 +24,6 @@ from shardd.store import DiskFull, ManifestError, ShardManifest, Store, StoreErr
 Context = grpc.aio.ServicerContext[Any, Any]
 
 MAX_OFFERED = 2000
-MAX_ADDRESSES = 16
 MOST_WAITING = 4  # pieces of one push that wait for the disk
 QUIET_S = 30.0  # a push that sends nothing for so long is given up
 
@@ -131,8 +131,11 @@ class Shards(ShardsServicer):
     async def FetchUnits(
         self, request: agent_pb2.FetchUnitsRequest, context: Context
     ) -> AsyncIterator[agent_pb2.FetchProgress]:
-        if len(request.units) > MAX_OFFERED or len(request.addresses) > MAX_ADDRESSES:
+        if len(request.units) > MAX_OFFERED:
             await _refuse(context, f"At most {MAX_OFFERED} units can be fetched at once.")
+        problem = endpoint_problem(request.addresses, request.port) or token_problem(request.token)
+        if problem:
+            await _refuse(context, problem)
         try:
             parse_certificate(request.certificate)
         except IdentityError as error:
@@ -150,6 +153,8 @@ class Shards(ShardsServicer):
             await _refuse(context, str(error))
         if path is None:
             await _refuse(context, "This unit is not here any more.")
+        if request.offset > path.stat().st_size:
+            await _refuse(context, "The unit has fewer bytes than were asked to be left out.")
         with path.open("rb", buffering=0) as file:
             file.seek(request.offset)
             while data := await asyncio.to_thread(file.read, PIECE_BYTES):
@@ -184,11 +189,15 @@ async def _next_piece(pieces: AsyncIterator[Piece], context: Context) -> Piece |
     """The next piece, or None at the end of the stream. A silent sender is cut off."""
     try:
         async with asyncio.timeout(QUIET_S):
-            return await anext(pieces)
+            piece = await anext(pieces)
     except StopAsyncIteration:
         return None
     except TimeoutError:
         await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"Nothing came for {QUIET_S:.0f} s.")
+        raise AssertionError("abort raises") from None
+    if isinstance(piece, Unread):
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, piece.sentence)
+    return piece
 
 
 async def _refuse(context: Context, sentence: str) -> NoReturn:

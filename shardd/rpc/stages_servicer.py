@@ -14,15 +14,17 @@ from shardd.identity import IdentityError, TrustedPeer, TrustedPeers, parse_cert
 from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import StagesServicer
 from shardd.rpc.gate import caller_of
+from shardd.rpc.limits import endpoint_problem, token_problem
 from shardd.stage.orders import Connect, PipelineOptions
 from shardd.stage.shaping import parse_link
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 MAX_PEERS = 512
-MAX_ADDRESSES = 16
 MAX_BATCH = 256
 MAX_LINK = 100
+MAX_KV_TOKENS = 1 << 36
+MAX_SPILL_BYTES = 1 << 50
 
 
 class Stages(StagesServicer):
@@ -62,6 +64,9 @@ class Stages(StagesServicer):
         self, request: agent_pb2.RestartStageRequest, context: Context
     ) -> AsyncIterator[agent_pb2.LoadProgress]:
         await self._own(request.stage_id, context)
+        problem = token_problem(request.inbound_token)
+        if problem:
+            await _refuse(context, problem)
         restarted = self._supervisor.restart(request.stage_id, request.inbound_token)
         async for progress in self._follow(restarted, context):
             yield progress
@@ -70,10 +75,13 @@ class Stages(StagesServicer):
         self, request: agent_pb2.ConnectStageRequest, context: Context
     ) -> agent_pb2.ConnectStageReply:
         await self._own(request.stage_id, context)
+        problem = endpoint_problem(request.addresses, request.port) or token_problem(request.outbound_token)
+        if problem:
+            await _refuse(context, problem)
         try:
             parse_certificate(request.certificate)
             order = Connect(
-                list(request.addresses[:MAX_ADDRESSES]),
+                list(request.addresses),
                 request.port,
                 request.outbound_token.hex(),
                 request.certificate.decode(),
@@ -187,8 +195,12 @@ def _problem(request: agent_pb2.LoadStageRequest) -> str | None:
         or len(options.link) > MAX_LINK
         or not 0 <= options.kept_share <= 1
         or options.kept_bits not in (0, 4, 8)
+        or options.kv_tokens > MAX_KV_TOKENS
+        or options.spill_bytes > MAX_SPILL_BYTES
     ):
         return "The request is out of bounds."
+    if problem := token_problem(request.inbound_token):
+        return problem
     try:
         parse_link(options.link)
         for pem in request.peer_certificates:

@@ -22,7 +22,8 @@ from shardd.stage.tail import Tail
 from shardd.stage.work import EngineSettings, Step
 
 KV_LOOK_STEPS = 16  # decode steps between two looks at a cache's size
-LONG_S = 0.002
+LONG_S = 0.25  # a step that leaves the lane unread for too long
+SHARED_LONG_S = 0.002  # the same where other sequences' frames come meanwhile: they are to be stamped when they arrive
 
 
 @dataclass(slots=True)
@@ -56,12 +57,13 @@ class Computing:
         self._kv_bytes: dict[int, int] = {}
         self.ahead = Ahead(stage, residents, tail)
 
-    def step(self, step: Step) -> Computed:
-        """Computes, and moves the caches on. Raises FrameError for a step that cannot be."""
+    def step(self, step: Step, meanwhile: Callable[[], None]) -> Computed:
+        """Computes, and moves the caches on. meanwhile: called when all is handed to MLX, to be done beside it.
+        Raises FrameError for a step that cannot be."""
         if max(row.position for row in step.rows) + step.count > self._settings.context_tokens:
             raise FrameError(f"a step beyond the context of {self._settings.context_tokens} tokens")
         began = time.monotonic()
-        if not step.sample or self._last_s >= LONG_S:
+        if not step.sample or self._last_s >= (LONG_S if len(self._residents) == 1 else SHARED_LONG_S):
             self._on_long()
         built = self.ahead.take(step)
         cache = built.cache if built else self._residents.cache_for(step.rows)
@@ -79,21 +81,23 @@ class Computing:
             wanted = [array for row in drawn for each in row for array in each.arrays]
         else:
             wanted = self._stage.cache_arrays(cache)
-        if self._delays:
-            self._wait_as_told(step, wanted)
+        until = time.monotonic() + self._delay_s(step)
+        mx.async_eval(wanted)
+        meanwhile()
+        self._residents.moved(step.rows, step.count)
+        self.ahead.expect(step)
+        tensors = [describe(output, bits) for output in outputs] if self._tail is None else []
+        kv_bytes = self._kv_of(step, cache)
+        if (pause := until - time.monotonic()) > 0:
+            time.sleep(pause)
         mx.eval(wanted)
         at_ns = time.monotonic_ns()
         if step.sample:
             self._last_s = time.monotonic() - began
-        self._residents.moved(step.rows, step.count)
-        self.ahead.expect(step)
-        return Computed(
-            drawn,
-            [describe(output, bits) for output in outputs] if self._tail is None else [],
-            [memoryview(cast(Any, part)) for part in parts],  # mlx's stubs do not say that an array is a buffer
-            at_ns,
-            self._kv_of(step, cache),
-        )
+        payload: list[Buffer] = [
+            memoryview(cast(Any, part)) for part in parts
+        ]  # mlx's stubs do not say they are buffers
+        return Computed(drawn, tensors, payload, at_ns, kv_bytes)
 
     def build_ahead(self) -> None:
         """For a moment with nothing else to do."""
@@ -114,18 +118,12 @@ class Computing:
             return [array("i", [row[0] for row in step.tokens]).tobytes()]
         return checked(step.frame, self._stage.payload_in, len(step.rows))
 
-    @property
-    def _delays(self) -> bool:
-        return bool(self._settings.options.layer_delay_ms or self._settings.options.token_delay_ms)
-
-    def _wait_as_told(self, step: Step, wanted: list[mx.array]) -> None:
+    def _delay_s(self, step: Step) -> float:
         """For a bench: the time that an accelerator would take, without using the CPU. As with one, this thread has
-        handed the work over and waits; that the work is really done meanwhile, by MLX's own thread, adds nothing."""
+        handed the work over and waits; that the work is really done meanwhile adds nothing."""
         options = self._settings.options
         delay = options.layer_delay_ms + options.token_delay_ms * step.count
-        until = time.monotonic() + delay * (self._stage.last - self._stage.first + 1) / 1000
-        mx.async_eval(wanted)
-        time.sleep(max(0.0, until - time.monotonic()))
+        return delay * (self._stage.last - self._stage.first + 1) / 1000 if delay else 0.0
 
     def _kv_of(self, step: Step, cache: StageCache) -> int:
         """Bytes of one sequence's cache, looked at every few steps."""

@@ -11,6 +11,8 @@ import hashlib
 import socket
 import ssl
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +25,10 @@ from shardd.stage.lane import Lane, LaneClosed
 HANDSHAKE_S = 5.0
 DIAL_S = 5.0
 MAX_HELLO_BYTES = 1024
-MAX_HANDSHAKES = 16
+GREETING_S = 5.0  # for the whole first frame, however slowly it comes
+MAX_HANDSHAKES = 32
+MAX_PER_ADDRESS = 8  # one stranger must not keep the others out
+MAX_PASSES = 4096
 
 
 def lane_id(token: bytes) -> str:
@@ -45,7 +50,7 @@ def dial(
     for address in addresses:
         try:
             plain = socket.create_connection((address, port), timeout=DIAL_S)
-        except OSError as error:
+        except (OSError, ValueError, OverflowError) as error:  # a name that is none, an impossible port
             said.append(f"{address}:{port}: {error}")
             continue
         connection = plain
@@ -54,7 +59,7 @@ def dial(
             check_pin(tls, {fingerprint_of(certificate_pem)})
             tls.sendall(hello(token, epoch))
             return Lane(tls, epoch, measure=False)
-        except (OSError, PinError) as error:
+        except (OSError, ValueError, PinError) as error:
             connection.close()
             said.append(f"{address}:{port}: {error}")
     raise LaneClosed("; ".join(said) or "no address was given")
@@ -78,7 +83,7 @@ class Door:
         self._passes: dict[bytes, Pass] = {}
         self._pems: dict[str, bytes] = {}
         self._lock = threading.Lock()
-        self._handshakes = threading.Semaphore(MAX_HANDSHAKES)
+        self._knocking: Counter[str] = Counter()  # handshakes under way, by address
         self._listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._run, name="lane-door", daemon=True).start()
@@ -89,12 +94,14 @@ class Door:
         with self._lock:
             self._pems[fingerprint] = certificate_pem
             self._passes[token] = Pass(fingerprint, controller)
+            self._forget_oldest()
 
     def admit_any_of(self, token: bytes, certificates_pem: Sequence[bytes]) -> None:
         """As admit for the previous stage, which is one of these peers: the token says which."""
         with self._lock:
             self._pems.update({fingerprint_of(pem): pem for pem in certificates_pem})
             self._passes[token] = Pass("", controller=False)
+            self._forget_oldest()
 
     def close(self) -> None:
         self._listener.close()
@@ -102,15 +109,32 @@ class Door:
     def _run(self) -> None:
         while True:
             try:
-                plain, _ = self._listener.accept()
+                plain, peer = self._listener.accept()
             except OSError:
                 return
-            if not self._handshakes.acquire(blocking=False):
+            if not self._enter(peer[0]):
                 plain.close()
                 continue
-            threading.Thread(target=self._let_in, args=(plain,), name="lane-handshake", daemon=True).start()
+            threading.Thread(target=self._let_in, args=(plain, peer[0]), name="lane-handshake", daemon=True).start()
 
-    def _let_in(self, plain: socket.socket) -> None:
+    def _enter(self, address: str) -> bool:
+        with self._lock:
+            if self._knocking.total() >= MAX_HANDSHAKES or self._knocking[address] >= MAX_PER_ADDRESS:
+                return False
+            self._knocking[address] += 1
+            return True
+
+    def _leave(self, address: str) -> None:
+        with self._lock:
+            self._knocking[address] -= 1
+            if not self._knocking[address]:
+                del self._knocking[address]
+
+    def _forget_oldest(self) -> None:
+        while len(self._passes) > MAX_PASSES:
+            del self._passes[next(iter(self._passes))]
+
+    def _let_in(self, plain: socket.socket, address: str) -> None:
         connection = plain
         try:
             plain.settimeout(HANDSHAKE_S)
@@ -124,17 +148,12 @@ class Door:
                 connection.close()
             return
         finally:
-            self._handshakes.release()
+            self._leave(address)
         self._on_lane(lane, name)
 
     def _greet(self, tls: ssl.SSLSocket, fingerprint: str) -> tuple[Lane, str]:
-        header_bytes, payload_bytes = decode_prefix(_read_exactly(tls, PREFIX.size))
-        if header_bytes > MAX_HELLO_BYTES or payload_bytes:
-            raise FrameError("a first frame that is too large")
-        header = decode_header(_read_exactly(tls, header_bytes), 0)
-        token = header.hello.token
-        if header.kind != lane_pb2.HELLO or header.epoch != self._epoch:
-            raise FrameError("a first frame that is no HELLO of this deployment")
+        deadline = time.monotonic() + GREETING_S
+        token = read_hello(lambda size: _read_exactly(tls, size, deadline), self._epoch)
         with self._lock:
             granted = self._passes.get(token)
             if granted is None or granted.fingerprint not in ("", fingerprint):
@@ -143,9 +162,21 @@ class Door:
         return Lane(tls, self._epoch, measure=True), lane_id(token) if granted.controller else ""
 
 
-def _read_exactly(tls: ssl.SSLSocket, size: int) -> bytes:
+def read_hello(read: Callable[[int], bytes], epoch: int) -> bytes:
+    """The token of a lane's first frame, of which `read` gives the next so many bytes. Raises FrameError."""
+    header_bytes, payload_bytes = decode_prefix(read(PREFIX.size))
+    if header_bytes > MAX_HELLO_BYTES or payload_bytes:
+        raise FrameError("a first frame that is too large")
+    header = decode_header(read(header_bytes), 0)
+    if header.kind != lane_pb2.HELLO or header.epoch != epoch:
+        raise FrameError("a first frame that is no HELLO of this deployment")
+    return header.hello.token
+
+
+def _read_exactly(tls: ssl.SSLSocket, size: int, deadline: float) -> bytes:
     data = b""
     while len(data) < size:
+        tls.settimeout(max(0.001, deadline - time.monotonic()))
         part = tls.recv(size - len(data))
         if not part:
             raise LaneClosed("the other end closed the lane")

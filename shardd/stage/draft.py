@@ -26,7 +26,8 @@ from shardd.rpc import lane_pb2
 from shardd.stage.orders import DRAFTED_SEQUENCES, DraftFiles
 from shardd.stage.sampling import Sampler
 
-LEAST_PIECE, MOST_PIECE = 4, 256  # known tokens that are computed at once
+LEAST_PIECE, MOST_PIECE = 2, 256  # known tokens that are computed at once
+QUICKLY = 2  # so many are computed together with a guess
 SMOOTHING = 0.15
 MEASURED = 4
 
@@ -131,15 +132,18 @@ class Draft:
         return line.behind * self._known_s if line else None
 
     def advance(self, number: int, patience_s: float) -> bool:
-        """One more guess, or a piece of the known tokens before it that takes about so long. False where there can
-        be none."""
+        """One more guess, or a piece of the known tokens before it, within about so long. False where that can't be."""
         line = self._lines.get(number)
         if line is None or len(line.tokens) >= line.room:
             return False
         try:
-            piece = max(LEAST_PIECE, min(MOST_PIECE, int(patience_s / self._known_s)))
-            if line.behind > piece:
-                self._feed(line, piece)
+            piece = int(min(MOST_PIECE, patience_s / self._known_s))
+            if line.behind > QUICKLY:
+                if piece < LEAST_PIECE:
+                    return False
+                self._feed(line, min(piece, line.behind))
+            elif self.token_s + line.behind * self._known_s > patience_s:
+                return False
             else:
                 began = time.perf_counter()
                 plain = len(line.tokens) - line.fed == 1

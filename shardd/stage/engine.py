@@ -97,6 +97,10 @@ class Engine:
         """From any thread."""
         self._inbox.put(event)
 
+    def lead_to(self, lane: Sender) -> None:
+        """Everything for the next stage goes by this lane from now on. In the compute thread."""
+        self.next_lane = lane
+
     def read(self, lane: Lane, event_of: Callable[[Frame], Event]) -> None:
         """Takes what the previous stage sends, until its lane ends; in a thread of its own. Raises LaneClosed or
         FrameError then."""
@@ -319,22 +323,26 @@ class Engine:
         self._quick_in_a_row = self._quick_in_a_row + 1 if step.sample else 0
 
     def _compute(self, step: Step, taken: int) -> None:
-        computed = self._computing.step(step)
         header = Header(count=step.count, sample=step.sample)
-        if step.frame is not None:
-            header.timings.extend(step.frame.header.timings)
-        timing = header.timings.add(
-            stage=self._settings.stage_index,
-            hop_us=step.hop_us,
-            queue_us=max(0, (taken - step.arrived_ns) // 1000),
-            compute_us=(computed.at_ns - taken) // 1000,
-            kv_bytes=computed.kv_bytes,
-        )
+
+        def begin_header() -> None:
+            if step.frame is not None:
+                header.timings.extend(step.frame.header.timings)
+            header.timings.add(
+                stage=self._settings.stage_index,
+                hop_us=step.hop_us,
+                queue_us=max(0, (taken - step.arrived_ns) // 1000),
+            )
+            if self._tail is None:
+                header.kind = lane_pb2.STEP
+                for row in step.rows:
+                    header.rows.add(sequence=row.sequence, position=row.position)
+                header.rows[0].tokens.extend(step.proposals)
+
+        computed = self._computing.step(step, begin_header)
+        timing = header.timings[-1]
+        timing.compute_us, timing.kv_bytes = (computed.at_ns - taken) // 1000, computed.kv_bytes
         if self._tail is None:
-            header.kind = lane_pb2.STEP
-            for row in step.rows:
-                header.rows.add(sequence=row.sequence, position=row.position)
-            header.rows[0].tokens.extend(step.proposals)
             header.tensors.extend(computed.tensors)
             timing.serialise_us = (time.monotonic_ns() - computed.at_ns) // 1000
             if self.next_lane is not None:

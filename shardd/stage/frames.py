@@ -22,6 +22,8 @@ MAX_HEADER_BYTES = 256 * 1024
 MAX_PAYLOAD_BYTES = 1024 * 1024 * 1024
 MAX_TENSORS = 256
 MAX_RANK = 8
+MAX_ROWS = 4096  # sequences in one step
+MAX_TIMINGS = 4096
 PACK_GROUP = 64  # values that share a scale and a bias where activations travel in 8 bits
 
 ITEM_BYTES: dict[int, int] = {
@@ -98,6 +100,8 @@ def decode_header(data: Buffer, payload_bytes: int) -> lane_pb2.FrameHeader:
         raise FrameError("a header that cannot be read") from error
     if len(header.tensors) > MAX_TENSORS:
         raise FrameError(f"{len(header.tensors)} tensors in one frame, at most {MAX_TENSORS} are allowed")
+    if len(header.rows) > MAX_ROWS or len(header.timings) > MAX_TIMINGS:
+        raise FrameError(f"{len(header.rows)} rows and {len(header.timings)} timings in one frame")
     expected = sum(tensor_bytes(tensor) for tensor in header.tensors)
     if expected != payload_bytes:
         raise FrameError(f"tensors of {expected} bytes but a payload of {payload_bytes}")
@@ -120,6 +124,7 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._header: lane_pb2.FrameHeader | None = None  # of the frame whose payload is still to come
 
     def feed(self, data: Buffer) -> list[Frame]:
         self._buffer += data
@@ -134,11 +139,16 @@ class FrameReader:
         if len(self._buffer) < PREFIX.size:
             return None
         header_bytes, payload_bytes = decode_prefix(self._buffer[: PREFIX.size])
-        end = PREFIX.size + header_bytes + payload_bytes
+        start = PREFIX.size + header_bytes
+        if len(self._buffer) < start:
+            return None
+        if self._header is None:  # checked before the payload is collected
+            self._header = decode_header(self._buffer[PREFIX.size : start], payload_bytes)
+        end = start + payload_bytes
         if len(self._buffer) < end:
             return None
-        header = decode_header(self._buffer[PREFIX.size : PREFIX.size + header_bytes], payload_bytes)
-        payload = memoryview(bytes(self._buffer[PREFIX.size + header_bytes : end]))
+        header, self._header = self._header, None
+        payload = memoryview(bytes(self._buffer[start:end]))
         del self._buffer[:end]
         return Frame(header, payload)
 

@@ -146,7 +146,7 @@ class Head:
 
     def open(self, sequence_id: int, opened: lane_pb2.Open, source: str, prompt: Sequence[int]) -> None:
         """A controller asks for a sequence; it begins when there is memory for all it may become."""
-        limit = min(self._settings.context_tokens, len(prompt) + opened.max_tokens)
+        limit = min(self._settings.context_tokens, len(prompt) - opened.generated + opened.max_tokens)
         limit = -(-limit // CACHE_STEP) * CACHE_STEP
         self._waiting.append(Led(sequence_id, opened, source, len(prompt), array("q", prompt), limit))
         self._admit()
@@ -405,7 +405,8 @@ class Head:
         return self._next_group
 
     def _propose(self, led: Led) -> None:
-        left = led.prompt_tokens + led.opened.max_tokens - len(led.history) - 1
+        asked = led.prompt_tokens - led.opened.generated
+        left = asked + led.opened.max_tokens - len(led.history) - 1
         most = 0 if led.fresh else min(left, self._settings.context_tokens - led.planned - 1, MOST_PROPOSED)
         if most > 0 and len(self._led) <= self._settings.stage_count and self._pipeline.trimmable(led.id, most + 1):
             led.proposals = self._proposer.propose(led.id, most, len(self._led))

@@ -16,7 +16,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from shardd.rpc import lane_pb2
 from shardd.stage.frames import PREFIX, Buffer, Frame, decode_header, decode_prefix, encode_prefix
@@ -79,19 +79,31 @@ class Lane:
 
     def send(self, header: lane_pb2.FrameHeader, payload: Sequence[Buffer] = ()) -> None:
         """Sends one frame; the header's epoch is set here, and its stamp where it has none yet. Raises LaneClosed."""
-        views = [memoryview(part).cast("B") for part in payload]
-        size = sum(len(view) for view in views)
-        header.epoch = self._epoch
+        self.send_all([(header, payload)])
+
+    def send_all(self, frames: Iterable[tuple[lane_pb2.FrameHeader, Sequence[Buffer]]]) -> None:
+        """Sends several, small ones in one write. Raises LaneClosed."""
         with self._frame_lock:
-            if not header.sent_ns:
-                header.sent_ns = time.monotonic_ns()
-            prefix = encode_prefix(header, size)
-            if size <= JOIN_BYTES:
-                self._write(memoryview(b"".join([prefix, *views])))
-            else:
-                self._write(memoryview(prefix))
-                for view in views:
-                    self._write(view)
+            waiting: list[Buffer] = []
+            size = 0
+            for header, payload in frames:
+                views = [memoryview(part).cast("B") for part in payload]
+                payload_bytes = sum(len(view) for view in views)
+                header.epoch = self._epoch
+                if not header.sent_ns:
+                    header.sent_ns = time.monotonic_ns()
+                waiting.append(encode_prefix(header, payload_bytes))
+                size += len(waiting[-1]) + payload_bytes
+                if payload_bytes <= JOIN_BYTES:
+                    waiting += views
+                if size >= JOIN_BYTES:
+                    self._write(memoryview(b"".join(waiting)))
+                    waiting, size = [], 0
+                if payload_bytes > JOIN_BYTES:
+                    for view in views:
+                        self._write(view)
+            if waiting:
+                self._write(memoryview(b"".join(waiting)))
 
     def receive(self) -> Frame:
         """The next frame that is not a ping or pong. Blocks. Raises LaneClosed or FrameError."""

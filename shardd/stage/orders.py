@@ -123,10 +123,11 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A sentence for a person. fatal: the process ends after this."""
+    """A sentence for a person. fatal: the process ends after this. joining: it is the answer to a Connect."""
 
     cause: str
     fatal: bool = True
+    joining: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +170,11 @@ def _from(line: bytes, kinds: dict[str, type[Any]]) -> Any:
     """Raises ValueError for a line that is none of the kinds."""
     if len(line) > MAX_LINE_BYTES:
         raise ValueError(f"a line of {len(line)} bytes")
-    fields: dict[str, Any] = json.loads(line)
-    kind = kinds.get(fields.pop("kind", ""))
+    try:
+        fields: Any = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("a line that is nested too deeply") from error
+    kind = kinds.get(str(fields.pop("kind", ""))) if isinstance(fields, dict) else None
     if kind is None:
         raise ValueError("a line of an unknown kind")
     try:

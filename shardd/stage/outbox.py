@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from shardd.rpc import lane_pb2
 from shardd.stage.frames import Buffer
 from shardd.stage.lane import Lane, LaneClosed
 from shardd.stage.shaping import ShapedLink
+
+MOST_TOGETHER = 64
 
 Letter = tuple[float, lane_pb2.FrameHeader, Sequence[Buffer]]
 
@@ -58,14 +60,30 @@ class Outbox:
 
     def _run(self) -> None:
         while (letter := self._letters.get()) is not None:
-            due, header, payload = letter
+            letters = [letter]
+            if self._link is None:  # what has gathered meanwhile goes with it
+                letters += self._gathered()
+            due = letter[0]
             try:
                 if due:
                     time.sleep(max(0.0, due - time.monotonic()))
-                self.lane.send(header, payload)
+                self.lane.send_all((header, payload) for _, header, payload in letters)
             except LaneClosed:
                 self._on_lost()
                 return
             finally:
                 with self._lock:
-                    self._pending -= 1
+                    self._pending -= len(letters)
+
+    def _gathered(self) -> list[Letter]:
+        letters: list[Letter] = []
+        while len(letters) < MOST_TOGETHER:
+            try:
+                letter = self._letters.get_nowait()
+            except Empty:
+                break
+            if letter is None:
+                self._letters.put(None)
+                break
+            letters.append(letter)
+        return letters

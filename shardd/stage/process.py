@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from shardd.host import HostError
+from shardd.host import HostError, return_freed_memory
 from shardd.identity import Identity
 from shardd.model.errors import ModelError
 from shardd.model.stage import load_stage
@@ -45,9 +45,10 @@ from shardd.stage.outbox import Outbox
 from shardd.stage.shaping import ShapedLink, parse_link
 from shardd.stage.spill import SpillFolder
 from shardd.stage.timings import spread
-from shardd.stage.work import NEXT, Arrived, EngineSettings, Halt, Lost
+from shardd.stage.work import NEXT, Arrived, EngineSettings, Halt, Lost, Task
 
 TELEMETRY_S = 0.25
+REST_READINGS = 8  # without a sequence, until what many of them needed is given back to the system
 
 
 class Reporter:
@@ -127,7 +128,11 @@ def _serve(start: Start, orders: BinaryIO, report: Reporter) -> None:
 
     def tell() -> None:
         pause = threading.Event()
+        rested = 0
         while not pause.wait(TELEMETRY_S):
+            rested = 0 if engine.sequence_count else rested + 1
+            if rested == REST_READINGS:
+                return_freed_memory()
             measured = engine.measurements
             compute = measured.compute_ms.values()
             report(
@@ -184,7 +189,7 @@ class Lanes:
                 order.addresses, order.port, self._identity, certificate, bytes.fromhex(order.token), self._epoch
             )
         except LaneClosed as error:
-            self._report(Failed(f"The next stage could not be reached: {error}.", fatal=False))
+            self._report(Failed(f"The next stage could not be reached: {error}.", fatal=False, joining=True))
             return
         self._join(NEXT, lane)
         if self._engine.head is not None:
@@ -202,8 +207,10 @@ class Lanes:
             self._lanes[name] = lane
         if former is not None:
             former.close()
-        if name == NEXT:
-            self._engine.next_lane = outbox
+            if name in ("", NEXT):  # what was on its way by it does not arrive any more
+                self._engine.deliver(Lost(name))
+        if name == NEXT:  # in its turn: the engine may not have heard yet that the lane before it was lost
+            self._engine.deliver(Task(lambda: self._engine.lead_to(outbox)))
         elif name:
             self._engine.controllers[name] = outbox
         thread = threading.Thread(

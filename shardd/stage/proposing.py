@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 from typing import Protocol
 
 from shardd.rpc import lane_pb2
@@ -17,8 +18,8 @@ from shardd.stage.speculation import TELLING_PATTERN, Advisor, Laps, Ledger, Loo
 
 SMOOTHING = 0.15
 QUICK = 2.0  # guesses' time that the draft may need for known tokens before it guesses
-PATIENCE = 0.15  # of a lap, that a piece of drafting may take in a pause
-FIRST_PATIENCE_S = 0.002
+PATIENCE = 0.15  # of a lap, that the draft may take where there are no pauses
+CERTAIN = 0.8  # of the time until a step is expected home
 NEARLY = 4  # steps before the end of a rest, when the draft begins to catch up
 
 
@@ -28,6 +29,10 @@ class Source(Enum):
     HINT = "hint"
     MATCH = "match"
     DRAFT = "draft"
+
+
+TEXT = (Source.HINT, Source.MATCH)
+DRAFT = (Source.DRAFT,)
 
 
 class Drafter(Protocol):
@@ -48,7 +53,8 @@ class Drafter(Protocol):
 @dataclass(slots=True)
 class _Writer:
     """One sequence. proposed: what travels, and from where. wanted: guesses the draft should make meanwhile.
-    path_s: seconds that drafting added to the step's path. drafted: whether the draft has a line of this sequence."""
+    path_s: seconds that drafting added to the step's path. drafted: whether the draft has a line of this sequence;
+    keen: whether guesses of it are wanted soon."""
 
     sampling: lane_pb2.Sampling
     prompt_tokens: int
@@ -60,6 +66,7 @@ class _Writer:
     wanted: int = 0
     path_s: float = 0.0
     drafted: bool = False
+    keen: bool = False
 
 
 class Proposer:
@@ -70,14 +77,18 @@ class Proposer:
         self._draft = draft
         self._writers: dict[int, _Writer] = {}
         self._priors = {source: Prior() for source in Source}
-        self._ledger = Ledger()
-        self._patience_s = FIRST_PATIENCE_S
+        self._ledgers = {
+            source: ledger for ledger, sources in ((Ledger(), TEXT), (Ledger(), DRAFT)) for source in sources
+        }
+        self._due = 0.0  # when the step that left last is expected back
+        self._worked = False  # whether the draft was at work since then
         self._laps: dict[int, Laps] = {}  # by sequences that run
         self._token_s = draft.token_s if draft else 0.0  # what a draft's proposal adds to the path of its step
 
     def begin(self, number: int, opened: lane_pb2.Open, history: Sequence[int]) -> None:
         """A sequence for which tokens may be proposed."""
-        self._ledger.begin()
+        for ledger in self._ledgers.values():
+            ledger.begin()
         advisors = {source: Advisor(prior) for source, prior in self._priors.items()}
         self._writers[number] = _Writer(opened.sampling, len(history), list(history), Lookup(history), advisors)
 
@@ -100,6 +111,8 @@ class Proposer:
                 began = time.perf_counter()
                 self._from_draft(number, writer, most, laps, self._draft)
                 writer.path_s = time.perf_counter() - began
+        self._due = time.monotonic() + (lap_of(len(writer.proposed) + 1, known.medians()) if known.plain_s else 0.0)
+        self._worked = False
         return writer.proposed
 
     def verdict(
@@ -120,23 +133,18 @@ class Proposer:
         proposed, source = len(writer.proposed), writer.source
         writer.proposed, writer.source, writer.wanted = (), None, 0
         if lap_s is not None:
-            laps = self._laps.setdefault(running, Laps())
-            laps.note(proposed + 1, lap_s)
-            if plain_s := laps.plain_s:
-                spent = min(lap_s, 2 * lap_of(proposed + 1, laps.medians())) if proposed else plain_s
-                drafting = writer.path_s + (late_s if writer.drafted else 0.0)
-                self._ledger.book(len(tokens), (spent + drafting) / plain_s)
-                self._patience_s = PATIENCE * plain_s
-        path_s, writer.path_s = writer.path_s, 0.0
-        if source is None:
-            return
-        writer.advisors[source].learn(proposed, len(tokens) - 1)
-        if source is Source.DRAFT and lap_s is not None:
-            self._token_s += SMOOTHING * ((path_s + late_s) / proposed - self._token_s)
+            self._book(writer, source, proposed, len(tokens), self._laps.setdefault(running, Laps()), lap_s, late_s)
+        writer.path_s = 0.0
+        if source is not None:
+            writer.advisors[source].learn(proposed, len(tokens) - 1)
 
     def use_pause(self, travelling: Iterable[int]) -> bool:
         """One piece of drafting while these sequences' steps are elsewhere; False where there is nothing to do."""
         if self._draft is None:
+            return False
+        # What would not be done when the step comes home would hold it up.
+        left_s = CERTAIN * (self._due - time.monotonic())
+        if left_s <= 0:
             return False
         for number in travelling:
             writer = self._writers.get(number)
@@ -146,33 +154,61 @@ class Proposer:
             if behind is None:
                 writer.drafted = False
                 continue
-            guesses = len(self._draft.guesses(number))
-            soon = writer.advisors[Source.DRAFT].resting <= NEARLY
-            if (guesses < writer.wanted or (behind and soon)) and self._draft.advance(number, self._patience_s):
+            wanted = len(self._draft.guesses(number)) < writer.wanted or (behind and writer.keen)
+            if wanted and self._draft.advance(number, left_s):
+                self._worked = True
                 return True
         return False
+
+    def _book(
+        self,
+        writer: _Writer,
+        source: Source | None,
+        proposed: int,
+        tokens: int,
+        laps: Laps,
+        lap_s: float,
+        late_s: float,
+    ) -> None:
+        """What a step brought and took, to those who are answerable for it."""
+        if proposed or not self._worked:  # a plain lap during which the draft was at work is none
+            laps.note(proposed + 1, lap_s)
+        plain_s = laps.plain_s
+        if not plain_s:
+            return
+        spent = min(lap_s, 2 * lap_of(proposed + 1, laps.medians())) if proposed else plain_s
+        drafting = writer.path_s + (late_s if self._worked else 0.0)
+        if source is Source.DRAFT:
+            self._token_s += SMOOTHING * (drafting / proposed - self._token_s)
+        if self._worked and not proposed:
+            spent = min(lap_s, 2 * plain_s)
+        own, other = (Source.DRAFT, Source.MATCH) if not source or source is Source.DRAFT else (source, Source.DRAFT)
+        self._ledgers[own].book(tokens, (spent + drafting) / plain_s)
+        self._ledgers[other].book(1, 1.0)
 
     def _from_text(self, writer: _Writer, most: int, laps: Mapping[int, float]) -> None:
         match = writer.lookup.find()
         if match is None:
             return
         source = Source.MATCH if match.length >= TELLING_PATTERN else Source.HINT
-        count = min(most, writer.advisors[source].most(laps, 0.0, self._ledger.credit))
+        count = min(most, writer.advisors[source].most(laps, 0.0, self._ledgers[source].credit))
         if count:
             writer.proposed, writer.source = writer.lookup.continuation(match, count), source
 
     def _from_draft(self, number: int, writer: _Writer, most: int, laps: Mapping[int, float], draft: Drafter) -> None:
-        count = min(most, writer.advisors[Source.DRAFT].most(laps, self._token_s, self._ledger.credit))
-        if not writer.drafted and writer.advisors[Source.DRAFT].resting <= NEARLY:
+        advisor = writer.advisors[Source.DRAFT]
+        count = min(most, advisor.most(laps, self._token_s, self._ledgers[Source.DRAFT].credit))
+        writer.keen = count > 0 or 0 < advisor.resting <= NEARLY
+        if not writer.drafted and writer.keen:
             writer.drafted = draft.open(number, writer.sampling, writer.history, writer.prompt_tokens)
         behind_s = draft.behind_s(number) if writer.drafted else None
         if behind_s is None or not count:
             return
         if behind_s > QUICK * draft.token_s:  # it catches up while steps are elsewhere; a stage alone has no such time
             if self._alone:
-                draft.advance(number, self._patience_s)
+                draft.advance(number, PATIENCE * lap_of(1, laps))
             return
-        while len(draft.guesses(number)) < count and draft.advance(number, self._patience_s):
+        while len(draft.guesses(number)) < count and draft.advance(number, inf):
             pass
         writer.proposed = draft.guesses(number)[:count]
         if writer.proposed:

@@ -24,8 +24,9 @@ WINDOW = 32768  # tokens that are searched
 ITEM = array("i").itemsize
 SHORT_REST = 24  # steps without a proposal after proposing did not pay; twice as many after each try that fails
 LONG_REST = 768
-LOSS_SHARE = 0.015  # of all time that proposals may lose
+LOSS_SHARE = 0.01  # of all time that proposals of one kind may lose
 FIRST_CREDIT = 1.0  # laps that they may lose before anything is known
+FRESH_CREDIT = 0.5  # that each sequence has at its beginning
 MOST_CREDIT = 6.0
 SPARSE = 3  # fewer laps than these tell little
 WORTH = 1.03
@@ -96,8 +97,8 @@ class Ledger:
         self.credit = FIRST_CREDIT
 
     def begin(self) -> None:
-        """A new sequence: what another one has earned is not to be lost in this one."""
-        self.credit = min(self.credit, FIRST_CREDIT)
+        """A new sequence: what another one has earned is not to be lost in this one, which may try a little anyway."""
+        self.credit = max(FRESH_CREDIT, min(self.credit, FIRST_CREDIT))
 
     def book(self, tokens: int, laps: float) -> None:
         """A step brought so many tokens and took so many plain laps."""
@@ -142,7 +143,7 @@ class Advisor:
             self.resting -= 1
             self._probing = not self.resting
             return 0
-        affordable = most_affordable(credit, laps, token_s)
+        affordable = most_affordable(credit, laps, token_s, self.accepted if self.tries else 0.0)
         if not affordable:
             return 0
         best, gain = best_count(self.accepted, laps, token_s)
@@ -225,10 +226,15 @@ def expected_tokens(accepted: float, proposed: int) -> float:
     return (1 - accepted ** (proposed + 1)) / (1 - accepted)
 
 
-def most_affordable(credit: float, laps: Mapping[int, float], token_s: float = 0.0) -> int:
-    """The most proposals that lose no more than so many plain laps where all of them are wrong."""
+def most_affordable(credit: float, laps: Mapping[int, float], token_s: float = 0.0, accepted: float = 0.0) -> int:
+    """The most proposals that risk no more than so many plain laps: what is lost where all of them are wrong, which
+    is the less likely the more were right lately."""
     plain = lap_of(1, laps)
-    fitting = [k for k in range(1, MOST_PROPOSED + 1) if lap_of(k + 1, laps) + k * token_s - plain <= credit * plain]
+    fitting = [
+        k
+        for k in range(1, MOST_PROPOSED + 1)
+        if (lap_of(k + 1, laps) + k * token_s - plain) * (1 - accepted) <= credit * plain
+    ]
     return max(fitting, default=0)
 
 

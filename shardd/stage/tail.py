@@ -44,7 +44,9 @@ class Tail:
         self._written: dict[int, Written] = {}
 
     def open(self, sequence_id: int, opened: lane_pb2.Open, prompt: Sequence[int]) -> None:
-        self._written[sequence_id] = Written(opened, Sampler(opened.sampling, prompt, self._vocab_size))
+        self._written[sequence_id] = Written(
+            opened, Sampler(opened.sampling, prompt, self._vocab_size), opened.generated
+        )
 
     def forget(self, sequence_id: int) -> Written | None:
         return self._written.pop(sequence_id, None)

@@ -24,6 +24,7 @@ from tests.bench.clusters import SHARED, deployed
 
 WORDS = ("Once upon a time", "The cat", "In the old house", "A", "One day, Lily and her dog", "Why", "The sun was")
 REQUESTS = 24
+REST_S = 3.0  # after which a stage has given back what it needed for many sequences
 
 
 @dataclass
@@ -83,6 +84,7 @@ async def at_rest(controller: Controller, seconds: float = 20.0) -> None:
         await asyncio.sleep(0.6)  # a beat comes four times a second
         stages = [stage for node in controller.nodes.values() if node.beat for stage in node.beat.stages]
         if stages and not any(stage.sequences for stage in stages):
+            await asyncio.sleep(REST_S)
             return
 
 

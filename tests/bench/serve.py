@@ -3,6 +3,8 @@
 `shardboard serve --local 3` as a process, and the official openai client with so many requests at once, streaming, all
 begun together. The sum of their tokens/s, while all are being written, against `shardboard bench --local 3` with as
 many streams of as many tokens, in turn; the median of the ratios.
+
+On a machine whose processors the stages keep busy, what the client and the server use is missing there: it is printed.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 from openai import AsyncOpenAI
 
 from tests.bench.clusters import SHARED
@@ -48,9 +51,15 @@ async def served(client: AsyncOpenAI, model: str, streams: int, tokens: int, num
     return sum(began < at <= ended for each in all_times for at in each) / (ended - began)
 
 
-def benched(model: Path, streams: int, tokens: int) -> float:
+def cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def benched(model: Path, streams: int, tokens: int, delay: float) -> float:
     command = [sys.executable, "-m", "app.cli.main", "bench", "--model", str(model), "--local", "3", "--json"]
     command += ["--streams", str(streams), "--max-tokens", str(tokens), "--prompt-tokens", "12", "--repeat", "3"]
+    command += ["--layer-delay-ms", str(delay)]
     done = subprocess.run([*command, "--no-speculation"], check=True, capture_output=True, text=True)
     return json.loads(done.stdout)["decode"]["tokens_per_s_total"]
 
@@ -60,10 +69,12 @@ async def main() -> None:
     parser.add_argument("--streams", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=100)
     parser.add_argument("--model", type=Path, default=SHARED / "models" / "tinychat-llama")
+    parser.add_argument("--layer-delay-ms", type=float, default=0.0)
     options = parser.parse_args()
     ratios: list[float] = []
     for number in range(REPEATS):
         command = [sys.executable, "-m", "app.cli.main", "serve", "--model", str(options.model), "--local", "3"]
+        command += ["--layer-delay-ms", str(options.layer_delay_ms)]
         server = subprocess.Popen(
             [*command, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -76,14 +87,21 @@ async def main() -> None:
                     break
             client = AsyncOpenAI(base_url=f"{address}/v1", api_key="none")
             await served(client, options.model.name, options.streams, 8, 100 + number)
+            process = psutil.Process(server.pid)
+            before = cpu_s(process), cpu_s(psutil.Process())
             through = await served(client, options.model.name, options.streams, options.tokens, number)
+            each = 1000 / (options.streams * options.tokens)
+            used = (cpu_s(process) - before[0]) * each, (cpu_s(psutil.Process()) - before[1]) * each
             await client.close()
         finally:
             server.terminate()
             server.wait(30)
-        direct = benched(options.model, options.streams, options.tokens)
+        direct = benched(options.model, options.streams, options.tokens, options.layer_delay_ms)
         ratios.append(through / direct)
-        print(f"serve {through:.1f} tokens/s, bench {direct:.1f}")
+        print(
+            f"serve {through:.1f} tokens/s, bench {direct:.1f}; for each token: server {used[0]:.2f} ms, "
+            f"client {used[1]:.2f} ms, of {1000 / direct:.2f} ms"
+        )
     print(f"ratio {statistics.median(ratios):.2f} (least {min(ratios):.2f})")
 
 

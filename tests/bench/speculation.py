@@ -44,14 +44,15 @@ class Text:
     control: bool = False
 
 
-REPETITION = Text("text with repetition", "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, " * 6, 0.0, 1.5)
+REPETITION = Text("text with repetition", "la la la la la la la la la la la la", 0.0, 1.5)  # the model sings on
+REFRAIN = Text("a story that repeats", "One day, Lily and her mom went to the park. " * 4, 0.0, 1.0)
 STORY = Text("a story, greedy", "Once upon a time", 0.0, 0.97)
 PROSE = Text("a story, sampled", "Once upon a time", 1.0, 0.97)
 SALAD = Text("text without repetition", "Once upon a time", 3.0, 0.97)
 CONTROL = Text("control, none proposed", "Once upon a time", 3.0, control=True)
 
 DEPLOYMENTS: tuple[tuple[str, tuple[Text, ...]], ...] = (
-    ("", (CONTROL, REPETITION, STORY, PROSE, SALAD)),
+    ("", (CONTROL, REPETITION, REFRAIN, STORY, PROSE, SALAD)),
     ("itself", (REPETITION, STORY, PROSE, SALAD)),
     ("random", (CONTROL, REPETITION, PROSE, SALAD)),
 )

@@ -111,9 +111,11 @@ async def test_stopped_and_killed_in_the_middle(cluster: Opener) -> None:
             raise AssertionError
 
         killed: list[None] = []
-        assert (await until_killed()).finish_reason == "error"
-        await eventually(lambda: controller.snapshot().deployment.state is DeploymentState.FAILED)
-        await controller.restart_stage("local-1")
+        survived = await until_killed()
+        assert killed and survived.token_ids[:48] == plain.token_ids[: survived.completion_tokens]
+        await eventually(lambda: controller.snapshot().deployment.state is not DeploymentState.DEPLOYING)
+        if controller.snapshot().deployment.state is DeploymentState.FAILED:
+            await controller.restart_stage("local-1")
         restarted = await ask(controller, story(prompt, 48, True))
         assert restarted.token_ids == plain.token_ids
         await proposed(controller, prompt)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 
 import psutil
 import pytest
 
 from app.core.controller import Controller
 from app.core.errors import ShardboardError
-from app.core.generation.request import GenerationRequest, GenerationResult, TokenEvent
+from app.core.generation.request import GenerationRequest, TokenEvent
 from app.core.library.models import built_in_model
 from app.core.snapshot import DeploymentState, NodeState
-from shardd.stage.orders import PipelineOptions
 from tests.process.conftest import Opener, ask, chat, eventually
 
 
@@ -106,47 +104,13 @@ async def test_refusals_are_sentences(cluster: Opener) -> None:
         assert filled.prompt_tokens + filled.completion_tokens == 64
 
 
-@pytest.mark.parametrize("victim", ["local-1", "local-2", "local-3"])
-async def test_a_killed_stage_ends_the_answer_with_the_reason(victim: str, cluster: Opener) -> None:
-    async with cluster(built_in_model(), 3, options=PipelineOptions(layer_delay_ms=5.0)) as controller:
-        updates = controller.generate(GenerationRequest(prompt="Once", max_tokens=400, ignore_end=True))
-        killed_at, result, seen = 0.0, None, 0
-        async for update in updates:
-            seen += isinstance(update, TokenEvent)
-            if seen == 3 and not killed_at:
-                os.kill(stage_process(controller, victim).pid, signal.SIGKILL)
-                killed_at = time.monotonic()
-            if isinstance(update, GenerationResult):
-                result = update
-        assert result is not None and time.monotonic() - killed_at < 5.0
-        assert result.finish_reason == "error"
-        assert result.text  # what was there stays
-        assert result.events[-1].node == victim
-        assert "SIGKILL" in result.events[-1].message
-        # The agent still answers, and the stage can be started again.
-        assert (await controller.nodes[victim].client.describe()).name == victim
-        assert controller.snapshot().deployment.state is DeploymentState.FAILED
-        with pytest.raises(ShardboardError, match="SIGKILL"):
-            await ask(controller, chat("Hello!"))
-        await controller.restart_stage(victim)
-        assert (await ask(controller, chat("Hello!"))).finish_reason == "stop"
-
-
-async def test_a_killed_agent_ends_the_answer_with_the_reason(cluster: Opener) -> None:
-    async with cluster(built_in_model(), 3, options=PipelineOptions(layer_delay_ms=5.0)) as controller:
-        updates = controller.generate(GenerationRequest(prompt="Once", max_tokens=400, ignore_end=True))
-        killed_at, result = 0.0, None
+async def test_a_killed_agent_is_named(cluster: Opener) -> None:
+    async with cluster(built_in_model(), 3) as controller:
         assert controller.local_agents is not None
-        async for update in updates:
-            if isinstance(update, TokenEvent) and not killed_at:
-                os.kill(controller.local_agents.process_ids[1], signal.SIGKILL)
-                killed_at = time.monotonic()
-            if isinstance(update, GenerationResult):
-                result = update
-        assert result is not None and time.monotonic() - killed_at < 5.0
-        assert result.finish_reason == "error" and result.events
+        os.kill(controller.local_agents.process_ids[1], signal.SIGKILL)
         lost = controller.nodes["local-2"]
         await eventually(lambda: lost.state is NodeState.LOST and "shardd is not running there" in lost.state_text)
+        assert controller.snapshot().deployment.state is DeploymentState.FAILED
 
 
 async def test_moving_layers_sends_only_what_is_missing(cluster: Opener) -> None:

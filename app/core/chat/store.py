@@ -21,6 +21,7 @@ _MIGRATIONS = (
         "position INTEGER NOT NULL, role TEXT NOT NULL, content TEXT NOT NULL, facts TEXT NOT NULL, "
         "PRIMARY KEY (conversation_id, position))",
     ),
+    ("CREATE TABLE preferences (name TEXT PRIMARY KEY, value TEXT NOT NULL)",),
 )
 """What makes each version of the file out of the one before. Only ever add to the end."""
 
@@ -103,7 +104,8 @@ class ConversationStore:
         self._database.execute("BEGIN IMMEDIATE")
         try:
             self._database.execute(
-                "INSERT INTO conversations VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+                "INSERT INTO conversations (id, title, updated_at, settings) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET "
                 "title = excluded.title, updated_at = excluded.updated_at, settings = excluded.settings",
                 (key, title, time.time(), json.dumps(dict(settings))),
             )
@@ -116,6 +118,21 @@ class ConversationStore:
             raise
         self._database.execute("COMMIT")
         return key
+
+    def put(self, conversation_id: str, position: int, message: StoredMessage) -> None:
+        """Writes one message of a conversation that was saved before, for an answer that grows."""
+        self._database.execute(
+            "INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?, ?)",
+            (conversation_id, position, message.role, message.content, json.dumps(dict(message.facts))),
+        )
+
+    def preference(self, name: str) -> Any:
+        """What was kept under this name, as JSON can hold it; None where nothing was."""
+        row = self._database.execute("SELECT value FROM preferences WHERE name = ?", (name,)).fetchone()
+        return json.loads(row["value"]) if row else None
+
+    def set_preference(self, name: str, value: Any) -> None:
+        self._database.execute("INSERT OR REPLACE INTO preferences VALUES (?, ?)", (name, json.dumps(value)))
 
     def delete(self, conversation_id: str) -> None:
         self._database.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))

@@ -36,7 +36,7 @@ def parse_address(text: str) -> Address:
         raise _malformed(text)
     if not port_text:
         return Address(host, DEFAULT_PORT)
-    if not port_text.isascii() or not port_text.isdigit() or not 0 < int(port_text) < 65536:
+    if len(port_text) > 5 or not port_text.isascii() or not port_text.isdigit() or not 0 < int(port_text) < 65536:
         raise UsageError(f'"{port_text}" is not a port.', "A port is a number from 1 to 65535.")
     return Address(host, int(port_text))
 

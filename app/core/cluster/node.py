@@ -18,6 +18,7 @@ from app.core.cluster.address import Address, parse_address
 from app.core.cluster.client import AgentClient, AgentError
 from app.core.snapshot import Level, NodeState, ShardView, TransferView
 from shardd.host import SentenceError
+from shardd.host.silence import TICK_S, Silence
 from shardd.identity import Identity, fingerprint_of, short_fingerprint
 from shardd.identity.probe import ProbeOutcome, probe
 from shardd.rpc import agent_pb2
@@ -229,22 +230,23 @@ class Node:
     async def _watch(self) -> None:
         beats = aiter(self.client.watch(BEAT_MS))
         next_beat: asyncio.Future[agent_pb2.Beat] | None = None
+        silence = Silence()
         try:
             while True:
                 next_beat = asyncio.ensure_future(anext(beats))
-                try:
-                    await asyncio.wait_for(asyncio.shield(next_beat), SUSPECT_S)
-                except TimeoutError:
-                    self._set(NodeState.SUSPECT, f"{self.name} has not answered for {SUSPECT_S:.0f} s.")
-                    await asyncio.wait_for(next_beat, DEAD_S - SUSPECT_S)
+                while not (await asyncio.wait([next_beat], timeout=TICK_S))[0]:
+                    silent = silence.look()
+                    if silent >= DEAD_S:
+                        raise AgentError(f"{self.name} has not answered for {DEAD_S} s.")
+                    if silent >= SUSPECT_S:
+                        self._set(NodeState.SUSPECT, f"{self.name} has not answered for {SUSPECT_S:.0f} s.")
+                silence.heard()
                 self.beat = next_beat.result()
                 self._set(NodeState.READY, "Ready.")
                 self._renewed.set()
                 if self._beat_is_news(self.beat):
                     self._key_task = asyncio.create_task(self._learn_key(self.beat), name=f"{self.name}-key")
                 self._on_change()
-        except TimeoutError:
-            raise AgentError(f"{self.name} has not answered for {DEAD_S} s.") from None
         except StopAsyncIteration:
             raise AgentError(f"{self.name} ended the connection.") from None
         finally:

@@ -16,7 +16,7 @@ from app.core.deployment.push import ShardOrder, Transfer, TransferFailed, bring
 from app.core.deployment.source import ModelSource
 from app.core.errors import SentenceError, ShardboardError
 from app.core.placement.placement import Placement
-from app.core.snapshot import TransferView
+from app.core.snapshot import NodeState, TransferView
 from shardd.model.inventory import Inventory
 from shardd.rpc import agent_pb2
 from shardd.stage.orders import PipelineOptions
@@ -52,6 +52,9 @@ class Deployment:
     load_seconds: float = 0.0
     max_batch: int = MAX_BATCH
     draft: str = ""  # the model that drafts; "" for none, or not known
+
+    def has(self, stage_id: str) -> bool:
+        return any(stage.stage_id == stage_id for stage in self.stages)
 
     @property
     def sent_bytes(self) -> int:
@@ -147,26 +150,88 @@ async def connect(
 
 
 async def restart(deployment: Deployment, index: int, nodes: Mapping[str, Node]) -> Deployment:
-    """Starts one stage's process again and joins it to its neighbours. Raises DeploymentFailed."""
-    placed = [nodes[stage.node] for stage in deployment.stages]
-    node, count = placed[index], len(placed)
+    """Starts one stage's process again and joins all anew. Raises DeploymentFailed."""
+    restarted = await reload(deployment, [index], nodes)
+    await rejoin(restarted, nodes)
+    return restarted
+
+
+async def reload(deployment: Deployment, indices: Sequence[int], nodes: Mapping[str, Node]) -> Deployment:
+    """Starts these stages' processes again, where they are. Raises DeploymentFailed."""
+
+    async def one(index: int) -> LiveStage:
+        stage, node = deployment.stages[index], nodes[deployment.stages[index].node]
+        try:
+            async for progress in node.client.restart_stage(stage.stage_id, b""):
+                node.show_transfer(TransferView("loading", progress.done_bytes, progress.total_bytes, None))
+                stage = replace(stage, lane_port=progress.lane_port, batchable=progress.batchable)
+        finally:
+            node.show_transfer(None)
+        return stage
+
+    began = time.monotonic()
+    fresh = await _on_each([nodes[deployment.stages[i].node] for i in indices], [one(i) for i in indices])
     stages = list(deployment.stages)
-    tokens = [secrets.token_bytes(32) for _ in placed]
+    for index, stage in zip(indices, fresh, strict=True):
+        stages[index] = stage
+    return replace(deployment, stages=tuple(stages), transfers=(), load_seconds=time.monotonic() - began)
+
+
+async def fill(
+    order: DeployOrder, deployment: Deployment, indices: Sequence[int], nodes: Mapping[str, Node]
+) -> Deployment:
+    """Brings and loads these stages of a deployment where the order's placement has them; the others stay as they are.
+    Raises DeploymentFailed; what was loaded is unloaded again then."""
+    placed = [nodes[stage.node] for stage in order.placement.stages]
+    mine = [placed[index] for index in indices]
+    others = [node for node in nodes.values() if node not in mine]
+    loaded: list[LiveStage] = []
     try:
-        async for progress in node.client.restart_stage(stages[index].stage_id, tokens[index] if count > 1 else b""):
-            node.show_transfer(TransferView("loading", progress.done_bytes, progress.total_bytes, None))
-            stages[index] = replace(stages[index], lane_port=progress.lane_port, batchable=progress.batchable)
-        if count > 1:
-            following = (index + 1) % count
-            grant = await placed[following].client.grant_lane(stages[following].stage_id, node.known.certificate_pem)
-            tokens[following] = grant.token
-            await connect(placed, stages, (index - 1) % count, tokens, deployment.max_batch)
-            await connect(placed, stages, index, tokens, deployment.max_batch)
-    except AgentError as error:
-        raise DeploymentFailed(node.name, error.cause, error.remedy) from error
+        ranges = [(order.placement.stages[index].first, order.placement.stages[index].last) for index in indices]
+        wanted = shard_orders(mine, ranges, order.inventory, order.source)
+        shard_ids, transfers = await _carry(order.model, order.inventory, wanted, others)
+        draft_id = ""
+        if order.draft and 0 in indices:
+            draft_id = await _bring_draft(
+                order.draft, placed[0], [n for n in nodes.values() if n != placed[0]], transfers
+            )
+        began = time.monotonic()
+        loads = [
+            _load(order, deployment.epoch, placed, index, (shard_id, draft_id), secrets.token_bytes(32), loaded)
+            for index, shard_id in zip(indices, shard_ids, strict=True)
+        ]
+        fresh = await _on_each(mine, loads)
+    except BaseException:
+        await asyncio.shield(unload(loaded, nodes))
+        raise
     finally:
-        node.show_transfer(None)
-    return replace(deployment, stages=tuple(stages))
+        for node in mine:
+            node.show_transfer(None)
+    stages = list(deployment.stages)
+    for index, stage in zip(indices, fresh, strict=True):
+        stages[index] = stage
+    return replace(
+        deployment,
+        placement=order.placement,
+        stages=tuple(stages),
+        transfers=tuple(transfers),
+        load_seconds=time.monotonic() - began,
+    )
+
+
+async def rejoin(deployment: Deployment, nodes: Mapping[str, Node]) -> None:
+    """Joins all stages by new lanes: every stage forgets the sequences that went by the old ones.
+    Raises DeploymentFailed."""
+    placed = [nodes[stage.node] for stage in deployment.stages]
+    if len(placed) < 2:
+        return
+
+    async def grant(index: int) -> bytes:
+        before = placed[index - 1].known.certificate_pem
+        return (await placed[index].client.grant_lane(deployment.stages[index].stage_id, before)).token
+
+    tokens = await _on_each(placed, [grant(index) for index in range(len(placed))])
+    await join(placed, deployment.stages, tokens, deployment.max_batch)
 
 
 async def unload(stages: Sequence[LiveStage], nodes: Mapping[str, Node]) -> None:
@@ -174,7 +239,7 @@ async def unload(stages: Sequence[LiveStage], nodes: Mapping[str, Node]) -> None
 
     async def one(stage: LiveStage) -> None:
         node = nodes.get(stage.node)
-        if node is not None:
+        if node is not None and node.state in (NodeState.READY, NodeState.SUSPECT):
             await node.client.unload_stage(stage.stage_id)
 
     await asyncio.gather(*(one(stage) for stage in stages), return_exceptions=True)

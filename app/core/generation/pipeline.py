@@ -18,15 +18,13 @@ from shardd.identity import Identity
 from shardd.rpc import lane_pb2
 from shardd.stage.frames import Frame, token_ids_payload
 
-CAUSE_S = 2.0  # how long a broken pipeline waits for the agent to say why
-
 
 class Broken:
     """What a sequence's queue gets when the pipeline cannot go on."""
 
 
 class OpenSequence:
-    """One sequence under way. Frames arrive in queue; node and cause are known once the pipeline broke."""
+    """One sequence under way. Frames arrive in queue."""
 
     def __init__(self, sequence_id: int) -> None:
         self.id = sequence_id
@@ -42,8 +40,8 @@ class Pipeline:
         self._head: ControllerLane | None = None
         self._tail: ControllerLane | None = None
         self._sequences: dict[int, OpenSequence] = {}
-        self._broken: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
         self._gone = False
+        self.over = ""  # why no answer goes on by other lanes either
 
     async def connect(self, nodes: Mapping[str, Node]) -> None:
         """Dials head and tail. Raises ShardboardError."""
@@ -59,12 +57,22 @@ class Pipeline:
         return len(self._sequences)
 
     def open(
-        self, prompt: Sequence[int], sampling: Sampling, max_tokens: int, stop_tokens: Sequence[int]
+        self,
+        prompt: Sequence[int],
+        sampling: Sampling,
+        max_tokens: int,
+        stop_tokens: Sequence[int],
+        generated: int = 0,
     ) -> OpenSequence:
-        """Starts a sequence at the head."""
-        assert self._head is not None and self._tail is not None
+        """Starts a sequence at the head; Broken is the first that it hears where the lanes are gone.
+
+        generated: how many of the prompt's last tokens are the answer's own, from before an interruption.
+        """
         sequence = OpenSequence(secrets.randbits(63))
         self._sequences[sequence.id] = sequence
+        if not self.usable or self._head is None or self._tail is None:
+            sequence.queue.put_nowait(Broken())
+            return sequence
         tensor, payload = token_ids_payload(prompt)
         opened = lane_pb2.Open(
             sampling=_wire_sampling(sampling),
@@ -72,6 +80,7 @@ class Pipeline:
             stop_tokens=stop_tokens,
             reply_to=self._tail.id,
             speculate=sampling.speculate,
+            generated=generated,
         )
         header = lane_pb2.FrameHeader(kind=lane_pb2.OPEN, sequence=sequence.id, tensors=[tensor], open=opened)
         self._head.send(header, [payload])
@@ -87,27 +96,17 @@ class Pipeline:
         """Frames of this sequence are dropped from now on."""
         self._sequences.pop(sequence.id, None)
 
-    def break_off(self, node: str, cause: str) -> None:
-        """A stage or its machine is gone: all sequences end, with this cause."""
-        if not self._broken.done():
-            self._broken.set_result((node, cause))
+    def break_off(self) -> None:
+        """No sequence can go on by these lanes."""
         self._gone = True
         for sequence in self._sequences.values():
             sequence.queue.put_nowait(Broken())
-
-    async def cause(self, otherwise: str) -> tuple[str, str]:
-        """Why the pipeline broke, as (node, sentence): what an agent says within CAUSE_S, or otherwise."""
-        try:
-            return await asyncio.wait_for(asyncio.shield(self._broken), CAUSE_S)
-        except TimeoutError:
-            return "", otherwise
 
     async def close(self) -> None:
         for lane in (self._head, self._tail):
             if lane is not None:
                 await lane.close()
         self._head = self._tail = None
-        self._broken.cancel()
 
     async def _dial(self, nodes: Mapping[str, Node], index: int) -> ControllerLane:
         stage = self.deployment.stages[index]
@@ -121,18 +120,13 @@ class Pipeline:
             grant.token,
             self.deployment.epoch,
             self._heard,
-            self._lost,
+            self.break_off,
         )
 
     def _heard(self, frame: Frame) -> None:
         sequence = self._sequences.get(frame.header.sequence)
         if sequence is not None:
             sequence.queue.put_nowait(frame)
-
-    def _lost(self) -> None:
-        self._gone = True
-        for sequence in self._sequences.values():
-            sequence.queue.put_nowait(Broken())
 
 
 def _wire_sampling(sampling: Sampling) -> lane_pb2.Sampling:

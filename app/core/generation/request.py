@@ -36,6 +36,7 @@ class GenerationRequest:
     """Messages (rendered by the model's chat template), or a raw prompt, or token ids as they are.
 
     ignore_end: go on past the tokens that end an answer, for a bench of a fixed length.
+    continue_last: the last message is the assistant's own and is to be gone on with, not answered.
     """
 
     messages: tuple[Message, ...] = ()
@@ -45,6 +46,7 @@ class GenerationRequest:
     sampling: Sampling = Sampling()
     max_tokens: int = 512
     stop: tuple[str, ...] = ()
+    continue_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,17 @@ class StageReport:
 
 @dataclass(frozen=True, slots=True)
 class GenerationEventNote:
-    """Something that happened to the answer: a stage that died, a stop."""
+    """Something that happened to the answer, told when it happens and once more in the result.
+
+    kind: "stage_lost"; "waiting" where nothing fits; "continued", with the parts of the time since the last token;
+    "failed".
+    """
 
     at_ms: float
     kind: str
     node: str
     message: str
+    parts_ms: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,4 +142,4 @@ class GenerationResult:
     laps: int = 0  # around the ring; fewer than tokens where proposals were right
 
 
-GenerationUpdate = Queued | PrefillProgress | TokenEvent | GenerationResult
+GenerationUpdate = Queued | PrefillProgress | TokenEvent | GenerationEventNote | GenerationResult

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.core.deployment.deployment import Deployment
+from app.core.deployment.loss import Recover
 from app.core.errors import ShardboardError
 from app.core.generation.pipeline import Broken, Pipeline
+from app.core.generation.recovery import MAX_IN_A_ROW, Replay
 from app.core.generation.request import (
     GenerationEventNote,
     GenerationRequest,
@@ -45,12 +48,19 @@ class Answer:
     events: list[GenerationEventNote] = field(default_factory=list[GenerationEventNote])
     finish_reason: str = ""
     reused_tokens: int = 0
+    laps: int = 0
+    last_at: float = field(default_factory=time.monotonic)  # when the last token came
+    losses: int = 0  # since then
+    replay: Replay | None = None  # under way
 
     def elapsed(self) -> float:
         return time.perf_counter() - self.began
 
-    def note(self, kind: str, node: str, message: str) -> None:
-        self.events.append(GenerationEventNote(self.elapsed() * 1000, kind, node, message))
+    def note(
+        self, kind: str, node: str, message: str, parts_ms: Mapping[str, float] | None = None
+    ) -> GenerationEventNote:
+        self.events.append(GenerationEventNote(self.elapsed() * 1000, kind, node, message, parts_ms or {}))
+        return self.events[-1]
 
 
 async def prompt_ids(request: GenerationRequest, tokenizer: ModelTokenizer) -> list[int]:
@@ -58,7 +68,7 @@ async def prompt_ids(request: GenerationRequest, tokenizer: ModelTokenizer) -> l
     if request.prompt_ids:
         return list(request.prompt_ids)
     work = (
-        asyncio.to_thread(tokenizer.render, request.messages)
+        asyncio.to_thread(tokenizer.render, request.messages, request.continue_last)
         if request.messages
         else asyncio.to_thread(tokenizer.encode, request.prompt)
     )
@@ -74,29 +84,49 @@ async def answer(
     tokenizer: ModelTokenizer,
     pipeline: Pipeline,
     inventory: Inventory,
+    recover: Recover,
 ) -> AsyncIterator[GenerationUpdate]:
-    """The updates of one answer, a GenerationResult last. Closing the iterator stops the sequence at the next token."""
+    """The updates of one answer, a GenerationResult last. Closing the iterator stops the sequence at the next token.
+
+    Where the lanes break the answer waits for others, and its tokens so far go through the stages once more.
+    """
     state = Answer(len(prompt))
     stop_tokens = () if request.ignore_end else tokenizer.stop_tokens
-    sequence = pipeline.open(prompt, request.sampling, request.max_tokens, stop_tokens)
+    sampling = request.sampling
+    if sampling.seed is None:  # the same one for the whole answer
+        sampling = replace(sampling, seed=secrets.randbits(63))
+    sequence = pipeline.open(prompt, sampling, request.max_tokens, stop_tokens)
     detokenizer, matcher = tokenizer.detokenizer(), StopMatcher(request.stop)
     ended = False
     try:
         while not state.finish_reason:
             received = await sequence.queue.get()
-            if isinstance(received, Broken):
-                await _note_break(state, pipeline, "The pipeline is gone.")
+            if isinstance(received, Broken) or (received.header.kind == lane_pb2.FAIL and received.header.broken):
+                pipeline.break_off()
+                loss = recover(pipeline)
+                async for news in loss.follow():
+                    yield state.note(news.kind, news.node, news.message)
+                if not _may_go_on(state, pipeline, loss.pipeline):
+                    break
+                assert loss.pipeline is not None
+                pipeline.forget(sequence)
+                pipeline, state.replay = loss.pipeline, Replay(loss, state.last_at)
+                so_far = (*prompt, *state.token_ids)
+                sequence = pipeline.open(so_far, sampling, request.max_tokens, stop_tokens, len(state.token_ids))
             elif received.header.kind == lane_pb2.QUEUED:
                 yield Queued(received.header.count)
-            elif received.header.kind == lane_pb2.OPENED:
+            elif received.header.kind == lane_pb2.OPENED and not state.token_ids:
                 state.reused_tokens = received.header.count
                 yield PrefillProgress(state.reused_tokens, len(prompt))
-            elif received.header.kind == lane_pb2.PROGRESS:
+            elif received.header.kind == lane_pb2.PROGRESS and not state.token_ids:
                 done = received.header.position + received.header.count
                 yield PrefillProgress(done, len(prompt))
             elif received.header.kind == lane_pb2.FAIL:
-                await _note_failure(state, pipeline, received)
+                state.note("failed", "", received.header.message)
+                state.finish_reason = "error"
             elif received.header.kind == lane_pb2.TOKEN:
+                if state.replay is not None:
+                    yield _continued(state, state.replay)
                 update = _take_token(state, received, detokenizer, matcher)
                 ended = bool(received.header.token.finish_reason)
                 if matcher.matched and not state.finish_reason:
@@ -115,6 +145,26 @@ async def answer(
         pipeline.forget(sequence)
 
 
+def _may_go_on(state: Answer, former: Pipeline, pipeline: Pipeline | None) -> bool:
+    """Whether the answer goes on by these lanes; else why it ends is noted."""
+    state.losses += 1
+    if pipeline is not None and state.losses <= MAX_IN_A_ROW:
+        if pipeline.deployment.placement != former.deployment.placement:
+            state.timings.clear()  # they are of other stages
+        return True
+    if pipeline is not None:
+        state.note("failed", "", f"The answer was interrupted {MAX_IN_A_ROW + 1} times without a token in between.")
+    state.finish_reason = "error"
+    return False
+
+
+def _continued(state: Answer, replay: Replay) -> GenerationEventNote:
+    now = time.monotonic()
+    state.replay = None
+    parts_ms = {name: part * 1000 for name, part in replay.parts_s(now).items()}
+    return state.note("continued", replay.loss.node, replay.sentence(now), parts_ms)
+
+
 def _take_token(state: Answer, frame: Frame, detokenizer: Detokenizer, matcher: StopMatcher) -> TokenEvent:
     """Books one token. The one that ends an answer (finish_reason "stop") is not part of it."""
     token = frame.header.token
@@ -124,7 +174,10 @@ def _take_token(state: Answer, frame: Frame, detokenizer: Detokenizer, matcher: 
         for t in frame.header.timings
     )
     state.token_times.append(now)
+    state.last_at = time.monotonic()
+    state.losses = 0
     if timings:
+        state.laps += 1
         state.timings.append(timings)
     state.finish_reason = token.finish_reason
     text = ""
@@ -144,20 +197,6 @@ def _with_text(update: TokenEvent, more: str) -> TokenEvent:
     return replace(update, text=update.text + more)
 
 
-async def _note_break(state: Answer, pipeline: Pipeline, otherwise: str) -> None:
-    node, cause = await pipeline.cause(otherwise)
-    state.note("stage_lost", node, cause)
-    state.finish_reason = "error"
-
-
-async def _note_failure(state: Answer, pipeline: Pipeline, frame: Frame) -> None:
-    if frame.header.broken:
-        await _note_break(state, pipeline, frame.header.message)
-        return
-    state.note("failed", "", frame.header.message)
-    state.finish_reason = "error"
-
-
 def _result(state: Answer, deployment: Deployment, inventory: Inventory) -> GenerationResult:
     times = state.token_times
     ttft = times[0] if times else None
@@ -175,7 +214,7 @@ def _result(state: Answer, deployment: Deployment, inventory: Inventory) -> Gene
         events=tuple(state.events),
         logprobs=tuple(state.logprobs),
         reused_tokens=state.reused_tokens,
-        laps=len(state.timings),
+        laps=state.laps,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-from huggingface_hub import HfApi, hf_hub_url
+from huggingface_hub import HfApi, ModelInfo, hf_hub_url
 from huggingface_hub.utils import get_session, hf_raise_for_status
 
 from app.core.errors import ShardboardError
@@ -23,6 +23,7 @@ FIRST = "mlx-community"
 SMALL_FILE_BYTES = 64 << 20
 HEADERS_AT_ONCE = 8
 TIMEOUT_S = 20.0
+EXPAND = ("downloads", "likes", "lastModified", "tags", "gated", "safetensors", "usedStorage")
 ADDRESS = re.compile(r"^(?:https?://[^/]+/|hf\.co/|huggingface\.co/)?(\w[\w.-]*/\w[\w.-]*?)(?:/tree/.*|/)?$")
 WANTED = re.compile(
     r"^(config\.json|generation_config\.json|hf_quant_config\.json|tokenizer.*|special_tokens_map\.json|added_tokens\.json|"
@@ -35,7 +36,7 @@ BITS = re.compile(r"(?:^|[-_.])(\d{1,2})[-_]?bit|(?:^|[-_.])(mxfp4|nvfp4|fp8|bf1
 @dataclass(frozen=True, slots=True)
 class HubModel:
     """One repository in a list. bytes: of its weights, where the hub says so. quantization: "" where its name and tags
-    do not tell."""
+    do not tell. page: its address."""
 
     repo: str
     downloads: int
@@ -45,6 +46,7 @@ class HubModel:
     quantization: str
     licence: str
     gated: bool
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +94,34 @@ class Hub:
         Raises:
             ShardboardError: with a sentence for a person.
         """
+        if repository_name(words):
+            return self.search_one(words, None, limit)
+        unique: dict[str, HubModel] = {}
+        for author in (FIRST, None):
+            for each in self.search_one(words, author, limit):
+                unique.setdefault(each.repo, each)
+        return tuple(unique.values())[:limit]
+
+    def search_one(self, words: str, author: str | None, limit: int = 30) -> tuple[HubModel, ...]:
+        """As search, of one author's models alone, or of everybody's. Raises ShardboardError."""
         try:
             exact = repository_name(words)
             if exact:
-                return (_found(self._api().model_info(exact, timeout=TIMEOUT_S)),)
-            expand: Any = ["downloads", "likes", "lastModified", "tags", "gated", "safetensors", "usedStorage"]
-            found: list[Any] = []
-            for author in (FIRST, None):
-                found += self._api().list_models(
-                    author=author, search=words, sort="downloads", limit=limit, expand=expand
-                )
+                return (_found(self._api().model_info(exact, timeout=TIMEOUT_S), self.page(exact)),)
+            # Not HfApi.list_models: it tries a lost network for half a minute before it says so.
+            asked = {"author": author, "search": words, "sort": "downloads", "limit": limit, "expand": EXPAND}
+            reply = get_session().get(
+                f"{self.endpoint}/api/models",
+                params={name: value for name, value in asked.items() if value},
+                headers=self.headers(),
+                timeout=TIMEOUT_S,
+                follow_redirects=True,
+            )
+            hf_raise_for_status(reply)
+            found = (ModelInfo(**row) for row in reply.json())
+            return tuple(_found(each, self.page(each.id)) for each in found)
         except Exception as error:
             raise explain(error, words) from error
-        unique: dict[str, HubModel] = {}
-        for each in found:
-            unique.setdefault(each.id, _found(each))
-        return tuple(unique.values())[:limit]
 
     def repository(self, repo: str, revision: str | None = None) -> HubRepository:
         """What is to be downloaded. Raises ShardboardError."""
@@ -175,7 +189,7 @@ class Hub:
         return HfApi(endpoint=self.endpoint, token=self._token() or False)
 
 
-def _found(info: Any) -> HubModel:
+def _found(info: Any, page: str) -> HubModel:
     tags: Iterable[str] = info.tags or ()
     licence = next((tag.removeprefix("license:") for tag in tags if tag.startswith("license:")), "")
     safetensors: Any = info.safetensors
@@ -188,7 +202,7 @@ def _found(info: Any) -> HubModel:
     tagged = next((tag for tag in tags if re.fullmatch(r"\d-bit", tag)), "")
     updated = info.last_modified.date().isoformat() if info.last_modified else ""
     return HubModel(
-        info.id, info.downloads or 0, info.likes or 0, updated, size, words or tagged, licence, bool(info.gated)
+        info.id, info.downloads or 0, info.likes or 0, updated, size, words or tagged, licence, bool(info.gated), page
     )
 
 

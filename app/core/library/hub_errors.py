@@ -28,12 +28,14 @@ def explain(error: BaseException, repo: str, page: str = "") -> ShardboardError:
         case errors.GatedRepoError():
             return HubError(
                 f"{repo} is gated: its makers want to know who downloads it.",
-                f"Accept their terms on {where}, then give Shardboard a token: shardboard models token --set.",
+                f"Accept their terms on {where}, then give Shardboard a token: Hub token on the Models page, or "
+                "shardboard models token --set.",
             )
         case errors.RepositoryNotFoundError():
             return HubError(
                 f"There is no model {repo} on the hub, or it is private.",
-                "Look at its name, or give a token that may read it: shardboard models token --set.",
+                "Look at its name, or give a token that may read it: Hub token on the Models page, or "
+                "shardboard models token --set.",
             )
         case errors.RevisionNotFoundError():
             return HubError(f"{repo} has no such revision.", "Leave the revision out for the newest one.")
@@ -70,7 +72,8 @@ def _of_status(status: int, repo: str) -> HubError:
     match status:
         case 401 | 403:
             return HubError(
-                f"The hub refuses {repo} with this token.", "Give one that may read it: shardboard models token --set."
+                f"The hub refuses {repo} with this token.",
+                "Give one that may read it: Hub token on the Models page, or shardboard models token --set.",
             )
         case 404 | 410:
             return HubError(f"{repo} has changed upstream: a file is gone.", "Start the download again.")

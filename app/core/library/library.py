@@ -1,4 +1,4 @@
-"""The models of this controller: what is on its disk, what is being downloaded, and the hub."""
+"""The models of this controller: what is on its disk, what is being downloaded or converted, and the hub."""
 
 from __future__ import annotations
 
@@ -6,42 +6,50 @@ import asyncio
 import contextlib
 import json
 import shutil
-import threading
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from app.core.errors import ShardboardError
-from app.core.library.download import Downloader, Progress, Stopped
-from app.core.library.hub import Hub, HubModel, repository_name
+from app.core.library.conversions import Conversion, Conversions
+from app.core.library.download import INCOMING
+from app.core.library.hub import FIRST, Hub, HubModel, repository_name
 from app.core.library.models import FoundModel, find_models, resolve_model
+from app.core.library.queue import Download, DownloadQueue
 from app.core.library.tokens import TokenStore
 from app.core.paths import ControllerPaths
-from shardd.host import atomic_write, format_bytes
+from shardd.host import atomic_write, disk_free, format_bytes
 
-SHOW_S = 0.1
-RATE_S = 5.0
-DOWNLOADED = "Shardboard"
+__all__ = ["Conversion", "Download", "FoundModel", "Library", "LibraryView", "Removal"]
 
 
 @dataclass(frozen=True, slots=True)
-class Download:
-    """One download as it stands. state: "queued", "running", "waiting", "verifying", "paused", "done" or "failed".
+class LibraryView:
+    """The library as it stands: models on this disk, by name; downloads and conversions in their order.
 
-    text is a sentence; fetched_bytes what came over the network since the program started.
+    root: where downloads go; free_bytes: on its disk.  looked: whether the disk was looked at yet; before that, no
+    models means nothing.
     """
 
-    repo: str
-    revision: str | None = None
-    state: str = "queued"
-    done_bytes: int = 0
-    total_bytes: int = 0
-    fetched_bytes: int = 0
-    bytes_per_s: float | None = None
-    seconds_left: float | None = None
-    text: str = "Waiting for its turn."
+    models: tuple[FoundModel, ...] = ()
+    downloads: tuple[Download, ...] = ()
+    conversions: tuple[Conversion, ...] = ()
+    folders: tuple[Path, ...] = ()
+    root: Path = Path()
+    free_bytes: int | None = None
+    looked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What remove() would do. kind: "delete" (bytes are freed), "forget" (nothing is deleted) or "none".
+
+    sentence: for a question, or why it cannot be.
+    """
+
+    kind: str
+    bytes: int
+    sentence: str
 
 
 class Library:
@@ -55,10 +63,59 @@ class Library:
         self._on_change = on_change
         self.tokens = TokenStore(paths.data / "hub-token")
         self.hub = hub or Hub(self.tokens.get)
-        self._downloads: dict[str, Download] = {}
-        self._stops: dict[str, threading.Event] = {}
-        self._running: asyncio.Task[None] | None = None
-        self._read()
+        self.queue = DownloadQueue(self.hub, self.root, paths.downloads, self._changed, self._arrived)
+        self.conversions = Conversions(self.root, self._changed, self._arrived)
+        self._models: tuple[FoundModel, ...] = ()
+        self._folders: tuple[Path, ...] = ()
+        self._free: int | None = None
+        self._looked = False
+        self._looking: set[asyncio.Task[None]] = set()
+        self._watchers: set[asyncio.Event] = set()
+
+    # -- what is shown -----------------------------------------------------------------------------------------------
+
+    @property
+    def view(self) -> LibraryView:
+        rows = self.downloads, self.conversions.all
+        return LibraryView(self._models, *rows, self._folders, self.root, self._free, self._looked)
+
+    async def watch(self) -> AsyncIterator[LibraryView]:
+        """The view now, and again after every change; the latest always."""
+        changed = asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            while True:
+                changed.clear()
+                yield self.view
+                await changed.wait()
+        finally:
+            self._watchers.discard(changed)
+
+    async def add(self, folder: Path) -> tuple[FoundModel, ...]:
+        """As add_folder, and looks at the disk again."""
+        found = await asyncio.to_thread(self.add_folder, folder)
+        await self.look()
+        return found
+
+    async def look_at_removal(self, name_or_directory: str) -> Removal:
+        """As removal, without blocking."""
+        return await asyncio.to_thread(self.removal, name_or_directory)
+
+    async def delete(self, name_or_directory: str) -> str:
+        """As remove, and looks at the disk again."""
+        done = await asyncio.to_thread(self.remove, name_or_directory)
+        await self.look()
+        return done
+
+    async def look(self) -> tuple[FoundModel, ...]:
+        """Looks at the disk again; what is on it."""
+        found = await asyncio.to_thread(self.models)
+        self._models = tuple(replace(model, directory=model.directory.resolve()) for model in found)
+        self._folders = await asyncio.to_thread(self.folders)
+        self._free = await asyncio.to_thread(self._disk_free)
+        self._looked = True
+        self._changed()
+        return self._models
 
     # -- on this disk ------------------------------------------------------------------------------------------------
 
@@ -99,26 +156,54 @@ class Library:
         self._write_folders((*(each for each in self.folders() if each != folder), folder))
         return found
 
+    def removal(self, name: str) -> Removal:
+        """What remove(name) would do; nothing is touched. Blocks. Raises ShardboardError where it is not here."""
+        directory = self.resolve(name)
+        if self._ours(directory):
+            size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+            return Removal("delete", size, f"{format_bytes(size)} will be deleted from this disk.")
+        folder = self._added(directory)
+        if folder:
+            count = sum(model.directory.is_relative_to(folder.resolve()) for model in self._models)
+            others = f" Its {count} models leave this list." if count > 1 else ""
+            return Removal("forget", 0, f"{folder} will not be looked into any more.{others} Nothing in it is deleted.")
+        return Removal(
+            "none",
+            0,
+            f"{directory.name} was not downloaded by Shardboard and is left alone. Delete it where it came from.",
+        )
+
     def remove(self, name: str) -> str:
-        """Deletes a model that was downloaded here, or forgets an added folder; what was done, as a sentence.
+        """Deletes a model that was downloaded or made here, or forgets an added folder; what was done, as a sentence.
 
         Raises:
             ShardboardError: it belongs to another program, or is not here.
         """
         directory = self.resolve(name)
-        if directory.is_relative_to(self.root):
+        if self._ours(directory):
             size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
             shutil.rmtree(directory)
             with contextlib.suppress(OSError):
                 directory.parent.rmdir()
-            return f"{name} was deleted; {format_bytes(size)} are free again."
-        for folder in self.folders():
-            if directory.is_relative_to(folder):
-                self._write_folders(tuple(each for each in self.folders() if each != folder))
-                return f"{folder} is not looked into any more. Nothing in it was deleted."
+            shown = next((model.name for model in self._models if model.directory == directory), name)
+            return f"{shown} was deleted; {format_bytes(size)} are free again."
+        folder = self._added(directory)
+        if folder:
+            self._write_folders(tuple(each for each in self.folders() if each != folder))
+            return f"{folder} is not looked into any more. Nothing in it was deleted."
         raise ShardboardError(
             f"{directory.name} was not downloaded by Shardboard and is left alone.", "Delete it where it came from."
         )
+
+    def _ours(self, directory: Path) -> bool:
+        """Whether it lies as root/owner/name."""
+        root = self.root.resolve()
+        inside = directory.resolve()
+        return inside.parent.parent == root and inside.parent.name != INCOMING
+
+    def _added(self, directory: Path) -> Path | None:
+        """The added folder that it lies in."""
+        return next((folder for folder in self.folders() if directory.is_relative_to(folder.resolve())), None)
 
     # -- the hub -----------------------------------------------------------------------------------------------------
 
@@ -126,162 +211,75 @@ class Library:
         """Models on the hub. Raises ShardboardError."""
         return await asyncio.to_thread(self.hub.search, words)
 
+    async def search_stepwise(self, words: str) -> AsyncIterator[tuple[HubModel, ...]]:
+        """The list so far, as it comes: models made for MLX first, then everybody's. No words: the most downloaded
+        ones for MLX. Raises ShardboardError; what came before it holds."""
+        found: dict[str, HubModel] = {}
+        exact = repository_name(words)
+        for author in (None,) if exact else (FIRST, None) if words.strip() else (FIRST,):
+            for each in await asyncio.to_thread(self.hub.search_one, words.strip(), author):
+                found.setdefault(each.repo, each)
+            yield tuple(found.values())
+
     @property
     def downloads(self) -> tuple[Download, ...]:
-        return tuple(self._downloads.values())
+        return self.queue.downloads
 
     def start(self) -> None:
         """Goes on with what was queued or running when the program ended."""
-        self._next()
+        self.queue.start()
 
     def pull(self, text: str, revision: str | None = None) -> Download:
-        """Queues a download, or takes a paused or failed one up again. Raises ShardboardError for a wrong name."""
-        repo = repository_name(text)
-        if repo is None:
-            raise ShardboardError(f'"{text}" is not the name of a model on the hub.', "Write it as owner/name.")
-        known = self._downloads.get(repo)
-        if known is None or known.state in ("paused", "failed", "done"):
-            self._set(replace(known or Download(repo, revision), state="queued", text="Waiting for its turn."))
-        self._next()
-        return self._downloads[repo]
+        """As DownloadQueue.pull."""
+        return self.queue.pull(text, revision)
 
     def pause(self, repo: str) -> None:
-        stop = self._stops.get(repo)
-        if stop:
-            stop.set()
-        elif (known := self._downloads.get(repo)) and known.state == "queued":
-            self._set(replace(known, state="paused", text="Paused."))
+        """As DownloadQueue.pause."""
+        self.queue.pause(repo)
 
     async def cancel(self, repo: str) -> None:
-        """Ends a download and deletes what has come of it."""
-        self.pause(repo)
-        while repo in self._stops:
-            await asyncio.sleep(0.02)
-        self._downloads.pop(repo, None)
-        shutil.rmtree(self.root / ".incoming" / repo.replace("/", "--"), ignore_errors=True)
-        self._write()
-        self._on_change()
+        """As DownloadQueue.cancel."""
+        await self.queue.cancel(repo)
 
     async def finished(self, repo: str) -> Download:
-        """The download once it has ended in some way or was paused."""
-        while self._downloads[repo].state not in ("done", "failed", "paused"):
-            await asyncio.sleep(0.05)
-        return self._downloads[repo]
+        """As DownloadQueue.finished."""
+        return await self.queue.finished(repo)
+
+    async def convert(self, name_or_directory: str, bits: int) -> None:
+        """Begins a quantised copy; how it goes is in the view. Raises ShardboardError."""
+        source = await asyncio.to_thread(self.resolve, name_or_directory)
+        name = next((model.name for model in self._models if model.directory == source), source.name)
+        self.conversions.begin(name, source, bits)
+
+    def clear_done(self) -> None:
+        """Takes what is done off the lists of downloads and conversions; the models stay."""
+        self.queue.clear_done()
+        self.conversions.clear_done()
 
     async def close(self) -> None:
-        """Stops downloads where they are; they are taken up again by the next program."""
-        for stop in self._stops.values():
-            stop.set()
-        if self._running:
-            await asyncio.gather(self._running, return_exceptions=True)
+        """Stops downloads where they are, to be taken up again by the next program; ends conversions."""
+        await asyncio.gather(self.queue.close(), self.conversions.close(), *self._looking, return_exceptions=True)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    def _next(self) -> None:
-        if self._running and not self._running.done():
-            return
-        queued = next((each for each in self._downloads.values() if each.state == "queued"), None)
-        if queued:
-            self._running = asyncio.get_running_loop().create_task(self._run(queued), name=f"download-{queued.repo}")
+    def _arrived(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._look_quietly(), name="look-at-models")
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
 
-    async def _run(self, download: Download) -> None:
-        loop = asyncio.get_running_loop()
-        stop = self._stops[download.repo] = threading.Event()
-        meter = _Meter(lambda progress: self._show(download.repo, progress))
-        progress = Progress(lambda: meter.moved(loop, progress))
-        self._set(replace(download, state="running", text="Asking the hub."))
-        worker = Downloader(self.hub, self.root, progress, stop)
-        try:
-            await asyncio.to_thread(worker.run, download.repo, download.revision)
-        except Stopped:
-            self._set(replace(self._downloads[download.repo], state="paused", text="Paused.", bytes_per_s=None))
-        except ShardboardError as error:
-            self._set(replace(self._downloads[download.repo], state="failed", text=str(error), bytes_per_s=None))
-        except OSError as error:
-            sentence = f"{download.repo} cannot be saved: {error.strerror or error}."
-            self._set(replace(self._downloads[download.repo], state="failed", text=sentence, bytes_per_s=None))
-        else:
-            size = format_bytes(progress.total)
-            known = self._downloads[download.repo]
-            text = f"{download.repo} is here: {size}, {format_bytes(progress.fetched)} of it fetched now."
-            self._set(
-                replace(
-                    known,
-                    state="done",
-                    text=text,
-                    done_bytes=progress.total,
-                    total_bytes=progress.total,
-                    fetched_bytes=progress.fetched,
-                    bytes_per_s=None,
-                )
-            )
-        finally:
-            del self._stops[download.repo]
-        loop.call_soon(self._next)
+    async def _look_quietly(self) -> None:
+        with contextlib.suppress(OSError):
+            await self.look()
 
-    def _show(self, repo: str, meter: _Meter) -> None:
-        known, progress = self._downloads.get(repo), meter.progress
-        if known is None or progress is None or repo not in self._stops:
-            return
-        rate = meter.rate
-        left = (progress.total - progress.done) / rate if rate else None
-        state = "waiting" if progress.waiting else "verifying" if progress.verifying else "running"
-        text = progress.waiting or ("Checking what came." if progress.verifying else "Downloading.")
-        self._downloads[repo] = replace(
-            known,
-            state=state,
-            text=text,
-            done_bytes=progress.done,
-            total_bytes=progress.total,
-            fetched_bytes=progress.fetched,
-            bytes_per_s=None if progress.waiting else rate,
-            seconds_left=None if progress.waiting else left,
-        )
+    def _disk_free(self) -> int | None:
+        with contextlib.suppress(OSError):
+            return disk_free(self.root if self.root.exists() else self._paths.data)
+        return None
+
+    def _changed(self) -> None:
+        for changed in self._watchers:
+            changed.set()
         self._on_change()
-
-    def _set(self, download: Download) -> None:
-        self._downloads[download.repo] = download
-        self._write()
-        self._on_change()
-
-    def _read(self) -> None:
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            rows: list[dict[str, Any]] = json.loads(self._paths.downloads.read_text())
-            for row in rows:
-                download = Download(**row)
-                if download.state in ("running", "waiting", "verifying"):
-                    download = replace(download, state="queued", text="Waiting for its turn.")
-                self._downloads[download.repo] = replace(download, bytes_per_s=None, seconds_left=None)
-
-    def _write(self) -> None:
-        rows = [asdict(download) for download in self._downloads.values()]
-        atomic_write(self._paths.downloads, json.dumps(rows).encode())
 
     def _write_folders(self, folders: tuple[Path, ...]) -> None:
         atomic_write(self._paths.model_folders, json.dumps([str(folder) for folder in folders]).encode())
-
-
-class _Meter:
-    """Rate over the last seconds; passes word on to the loop ten times a second at most."""
-
-    def __init__(self, show: Callable[[_Meter], None]) -> None:
-        self._show = show
-        self._shown = 0.0
-        self._marks: list[tuple[float, int]] = []
-        self.progress: Progress | None = None
-
-    @property
-    def rate(self) -> float | None:
-        if len(self._marks) < 2 or self._marks[-1][0] - self._marks[0][0] < SHOW_S:
-            return None
-        return (self._marks[-1][1] - self._marks[0][1]) / (self._marks[-1][0] - self._marks[0][0])
-
-    def moved(self, loop: asyncio.AbstractEventLoop, progress: Progress) -> None:
-        """From any thread."""
-        now = time.monotonic()
-        if now - self._shown < SHOW_S and not progress.waiting:
-            return
-        self._shown, self.progress = now, progress
-        self._marks = [mark for mark in self._marks if now - mark[0] < RATE_S] + [(now, progress.fetched)]
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(self._show, self)

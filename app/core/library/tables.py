@@ -30,6 +30,7 @@ DTYPES = {
     "int32": "I32",
 }
 GROUP_SIZE = 64
+LARGEST_TABLE = 64 << 20
 LAYER_PREFIX = {"transformer.wte.weight": "transformer.h"}
 USUAL_PREFIX = "model.layers"
 KEY_ROWS = re.compile(r"(self_attn|attn|attention)\.(k_proj|v_proj)\.(weight|bias)$")
@@ -57,12 +58,24 @@ def read_table(path: Path, bits: int | None = None, config: Path | None = None) 
         ModelError: mlx-lm has no such models, or they cannot be split.
     """
     try:
+        return _read(path, bits, config)
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        raise ShardboardError(
+            f"{path.name} is not a table of a model's tensors ({type(error).__name__}: {str(error)[:80]}).",
+            "Name a model.",
+        ) from error
+
+
+def _read(path: Path, bits: int | None, config: Path | None) -> TableModel:
+    try:
+        if path.stat().st_size > LARGEST_TABLE:
+            raise ValueError("it is larger than any table")
         table = json.loads(path.read_text())
         variants = {int(each["bits"]): each for each in table["variants"]}
         name, model_type = str(table["model"]), str(table["model_type"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ShardboardError(f"{path.name} is not a table of a model's tensors: {error}.", "Name a model.") from None
-    chosen = bits or next(iter(variants))
+    chosen = bits or next(iter(variants), 0)
     if chosen not in variants:
         known = ", ".join(str(each) for each in variants)
         raise ShardboardError(f"{path.name} has no variant of {chosen} bits.", f"It has: {known}.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import ShardboardError
+from app.core.generation.limits import LARGEST_CONFIG
 from app.core.library.hub import HubRepository, repository_name
 from app.core.library.library import Library
 from app.core.library.tables import is_table, read_table
@@ -77,4 +78,7 @@ def _description(repository: HubRepository, library: Library) -> Description:
 def _has_template(names: set[str], tokenizer_config: Path | None) -> bool:
     if names & {"chat_template.jinja", "chat_template.json"}:
         return True
-    return bool(tokenizer_config and tokenizer_config.is_file() and "chat_template" in tokenizer_config.read_text())
+    if tokenizer_config is None or not tokenizer_config.is_file():
+        return False
+    with tokenizer_config.open("rb") as file:
+        return b'"chat_template"' in file.read(LARGEST_CONFIG)

@@ -12,7 +12,7 @@ from shardd.model.inventory import Inventory
 from shardd.stage.orders import DRAFTED_SEQUENCES
 
 PROCESS_BYTES = 150_000_000  # a stage's process without weights: about 110 MB resident measured on Linux, and some air
-CHUNK_TOKENS = 512
+CHUNK_TOKENS = 2048  # the largest that the head cuts a prompt into (shardd.stage.pacing)
 CAPACITY_CONTEXTS = 64  # more full contexts at once than these are of no use to anybody
 KV_STEP_TOKENS = 256  # mlx-lm's caches grow by so many tokens at a time
 ITEM_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}

@@ -29,7 +29,7 @@ def own_hosts(bound: str) -> frozenset[str]:
 
 def host_allowed(header: str, hosts: frozenset[str], bound: str) -> bool:
     """header: the request's Host. An address is always right where all addresses are bound: it cannot be rebound."""
-    name = (urlsplit(f"//{header}").hostname or "").lower()
+    name = _host_of(f"//{header}")
     if name in hosts:
         return True
     return bound in ("0.0.0.0", "::") and _is_address(name)
@@ -39,7 +39,7 @@ def origin_allowed(header: str | None, hosts: frozenset[str], origins: Sequence[
     """header: the request's Origin, None where no browser sent it."""
     if header is None or "*" in origins or header in origins:
         return True
-    return (urlsplit(header).hostname or "").lower() in hosts
+    return _host_of(header) in hosts
 
 
 def key_allowed(header: str | None, key: str) -> bool:
@@ -50,11 +50,19 @@ def key_allowed(header: str | None, key: str) -> bool:
     return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), key.encode())
 
 
+def _host_of(address: str) -> str:
+    """In lower case; "" where there is none that could be read."""
+    try:
+        return (urlsplit(address).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
 def _is_address(name: str) -> bool:
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, name)
-        except OSError:
+        except (OSError, ValueError):
             continue
         return True
     return False

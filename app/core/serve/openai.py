@@ -16,6 +16,8 @@ from app.core.generation.request import GenerationRequest, GenerationResult, Mes
 ROLES = ("system", "developer", "user", "assistant")
 MOST_CHOICES = 16
 MOST_STOPS = 16
+MOST_PROMPTS = 128
+MOST_BIASES = 1024
 REFUSED = {
     "tools": "Tools are not supported yet.",
     "functions": "Functions are not supported yet.",
@@ -74,6 +76,8 @@ def completion_order(body: Mapping[str, Any], default_tokens: int) -> Order:
         prompts = [prompts]
     if not prompts or not all(isinstance(each, str | list) and each for each in prompts):
         raise ApiError('"prompt" must be a text, a list of texts, or token ids.', "prompt")
+    if len(prompts) > MOST_PROMPTS:
+        raise ApiError(f"At most {MOST_PROMPTS} prompts can be sent at once.", "prompt")
     top = body.get("logprobs")
     if top is not None and (isinstance(top, bool) or not isinstance(top, int) or not 0 <= top <= 20):
         raise ApiError('"logprobs" must be a number from 0 to 20.', "logprobs")
@@ -169,9 +173,13 @@ def _number(body: Mapping[str, Any], name: str, otherwise: float, low: float, hi
 
 def _bias(value: object) -> dict[int, float]:
     try:
-        return {int(token): float(bias) for token, bias in cast("Mapping[Any, Any]", value).items()}
-    except (AttributeError, TypeError, ValueError):
+        biases = {int(token): float(bias) for token, bias in cast("Mapping[Any, Any]", value).items()}
+    except (AttributeError, TypeError, ValueError, OverflowError):
         raise ApiError('"logit_bias" must map token ids to numbers.', "logit_bias") from None
+    if len(biases) > MOST_BIASES or not all(0 <= token < 2**31 and -100 <= biases[token] <= 100 for token in biases):
+        words = f'"logit_bias" may name at most {MOST_BIASES} tokens, each with a number from -100 to 100.'
+        raise ApiError(words, "logit_bias")
+    return biases
 
 
 # -- answers ---------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from app.ui import words
 from app.ui.board import words as board_words
 from app.ui.board.gesture import Run
 from app.ui.board.state import BoardState
+from app.ui.widgets.labels import plain_tooltip
 
 
 class GiveMenu(QMenu):
@@ -32,7 +33,7 @@ class GiveMenu(QMenu):
             action = self.addAction(f"{_plain(node)}   {effect}")
             action.setData(node)
             action.setEnabled(not why_not)
-            action.setToolTip(why_not)
+            action.setToolTip(plain_tooltip(why_not))
             action.triggered.connect(lambda _checked=False, node=node: on_give(node))
         if len(self.actions()) == 1:
             self.addAction("There is no other machine yet").setEnabled(False)

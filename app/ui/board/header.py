@@ -10,6 +10,7 @@ from app.ui.board.context_spin import ContextSpin
 from app.ui.board.state import BoardState
 from app.ui.theme.tokens import SPACE
 from app.ui.widgets import ElidedLabel, IconButton, explain, label, push_button
+from app.ui.widgets.labels import plain_tooltip
 
 
 class BoardHeader(QWidget):
@@ -95,4 +96,6 @@ class BoardHeader(QWidget):
             self.model.setCurrentIndex(names.index(state.model) if state.model in names else -1)
         self.model.setPlaceholderText("Choose a model" if names else "No model on this machine yet")
         self.model.setEnabled(bool(names))
-        self.model.setToolTip(state.model if names else "There is no model on this machine yet: see Models.")
+        self.model.setToolTip(
+            plain_tooltip(state.model) if names else "There is no model on this machine yet: see Models."
+        )

@@ -6,11 +6,21 @@ WAITING ──prefill──▶ READING ──token──▶ WRITING ──result
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from app.core.generation.request import GenerationResult, GenerationUpdate, PrefillProgress, TokenEvent
-from app.ui.chat.text import Figures, Problem, problem_of
+from app.core.chat.asking import Left
+from app.core.chat.conversation import Figures, Problem
+from app.core.generation.accounting import Account
+from app.core.generation.request import (
+    GenerationEventNote,
+    GenerationResult,
+    GenerationUpdate,
+    PrefillProgress,
+    Queued,
+    TokenEvent,
+)
+from app.ui.chat.text import left_line, problem_of
 
 
 class Phase(enum.Enum):
@@ -34,6 +44,7 @@ class Running:
     fresh: str = ""
     has_text: bool = False
     prefill: PrefillProgress | None = None
+    queued: int = 0  # place in the queue for memory, 0 where it does not wait
     tokens: int = 0
     first_token_ms: float | None = None
     last_token_ms: float | None = None
@@ -73,11 +84,23 @@ def result_figures(result: GenerationResult) -> Figures:
     )
 
 
-def fold(state: Running, updates: Iterable[GenerationUpdate]) -> Running:
+def shares(found: Account | None, machines: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """Each stage's machine and its share of a token's time, its link's included."""
+    if found is None:
+        return ()
+    numbers = sorted({part.stage for part in found.parts})
+    if any(number >= len(machines) for number in numbers):
+        return ()
+    return tuple(
+        (machines[number], sum(part.share for part in found.parts if part.stage == number)) for number in numbers
+    )
+
+
+def fold(state: Running, updates: Iterable[GenerationUpdate | GenerationEventNote | Left]) -> Running:
     """The state after a batch of updates; `fresh` holds this batch's text alone."""
     pieces: list[str] = []
     tokens, first, last, stages = state.tokens, state.first_token_ms, state.last_token_ms, state.stages
-    prefill, result = state.prefill, state.result
+    prefill, result, queued, notes = state.prefill, state.result, state.queued, list(state.notes)
     for update in updates:
         match update:
             case TokenEvent():
@@ -88,7 +111,13 @@ def fold(state: Running, updates: Iterable[GenerationUpdate]) -> Running:
                 if update.text:
                     pieces.append(update.text)
             case PrefillProgress():
-                prefill = update
+                prefill, queued = update, 0
+            case Queued():
+                queued = update.place
+            case GenerationEventNote():
+                notes.append(update.message)
+            case Left():
+                notes.append(left_line(update.messages))
             case GenerationResult():
                 result = update
     fresh = "".join(pieces)
@@ -99,6 +128,8 @@ def fold(state: Running, updates: Iterable[GenerationUpdate]) -> Running:
         fresh=fresh,
         has_text=state.has_text or bool(fresh),
         prefill=prefill,
+        queued=0 if tokens else queued,
+        notes=tuple(dict.fromkeys(notes)),
         tokens=tokens,
         first_token_ms=first,
         last_token_ms=last,
@@ -114,9 +145,8 @@ def _with_result(state: Running, result: GenerationResult) -> Running:
         cause = messages[-1] if messages else "The answer stopped, and no cause was given."
         problem = Problem(cause, "" if messages else "The activity log may say more.")
         messages = messages[:-1]
-    return replace(
-        state, phase=Phase.DONE, result=result, notes=messages, outcome=result.finish_reason, problem=problem
-    )
+    notes = tuple(note for note in dict.fromkeys((*state.notes, *messages)) if problem is None or note != problem.cause)
+    return replace(state, phase=Phase.DONE, result=result, notes=notes, outcome=result.finish_reason, problem=problem)
 
 
 def stopped(state: Running) -> Running:
@@ -149,5 +179,7 @@ def outcome_words(outcome: str) -> str:
             return "cut at the token limit"
         case "interrupted":
             return "interrupted"
+        case "edited":
+            return "edited by you"
         case _:
             return ""

@@ -16,10 +16,22 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from app.ui.chat.budget import BudgetedParser, OutOfBudget
 from app.ui.chat.inline import render_blocks
+from app.ui.chat.math_text import with_math
 from app.ui.chat.text import RENDER_LIMIT_BYTES, cap
 
 TABLE_CELLS_LIMIT = 2000  # more than this is shown as it was written
+WEIGHT_LIMIT = 400  # the same for what follows so many widgets, counted by what they cost
+MERGED_AFTER = 64  # then paragraphs share a widget
+MERGED_HTML = 6 * 1024
+HTML_LIMIT = 16 * 1024  # the same for one block: Qt lays it out in one go
+PLAIN_LIMIT = 8 * 1024
+LINES_LIMIT = 500
+CODE_LINES_LIMIT = 3000
+BUDGET_S = 0.045
+SECOND_TRY_BYTES = 8 * 1024
+SECOND_BUDGET_S = 0.015
 
 
 class BlockKind(enum.Enum):
@@ -49,7 +61,7 @@ class BlockChange:
 
 
 def make_parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    return with_math(MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]))
 
 
 def _groups(tokens: Sequence[Token]) -> list[tuple[int, list[Token]]]:
@@ -90,11 +102,69 @@ def _clean(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def split(text: str, parser: MarkdownIt | None = None) -> tuple[Block, ...]:
-    """A whole message as blocks."""
+def _as_written(lines: Sequence[str]) -> tuple[Block, ...]:
+    """Plain, in parts that Qt lays out quickly."""
+    text = "\n".join(lines)
+    parts: list[Block] = []
+    while text:
+        part = text[:PLAIN_LIMIT]
+        end = part.rfind("\n") + 1 if len(text) > PLAIN_LIMIT else 0
+        part = part[:end] if end > PLAIN_LIMIT // 2 else part
+        text = text[len(part) :]
+        parts.append(Block(BlockKind.CODE, text=part.removesuffix("\n"), language="text"))
+    return tuple(parts)
+
+
+def _too_much(block: Block, lines: int) -> bool:
+    if block.kind is BlockKind.CODE:
+        return lines > CODE_LINES_LIMIT or (block.language == "table" and len(block.text) > PLAIN_LIMIT)
+    return len(block.html) > HTML_LIMIT or lines > LINES_LIMIT
+
+
+_WEIGHTS = {BlockKind.PROSE: 1, BlockKind.RULE: 1, BlockKind.QUOTE: 2, BlockKind.TABLE: 4, BlockKind.CODE: 6}
+
+
+def _merged(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """A long message in fewer widgets."""
+    made = list(blocks[:MERGED_AFTER])
+    for block in blocks[MERGED_AFTER:]:
+        last = made[-1]
+        if block.kind is last.kind is BlockKind.PROSE and len(last.html) + len(block.html) < MERGED_HTML:
+            made[-1] = Block(BlockKind.PROSE, html=last.html + block.html)
+        else:
+            made.append(block)
+    return tuple(made)
+
+
+def _bounded(groups: Sequence[tuple[int, list[Token]]], lines: Sequence[str]) -> tuple[Block, ...]:
+    """One block a group; what is too much for the window is shown as it was written."""
+    blocks: list[Block] = []
+    weight = 0
+    for number, (start, tokens) in enumerate(groups):
+        if weight >= WEIGHT_LIMIT:
+            return (*blocks, *_as_written(lines[start:]))
+        block = _block(tokens, lines)
+        weight += _WEIGHTS[block.kind]
+        end = groups[number + 1][0] if number + 1 < len(groups) else len(lines)
+        blocks.extend(_as_written(lines[start:end]) if _too_much(block, end - start) else [block])
+    return tuple(blocks)
+
+
+def split(text: str, parser: BudgetedParser | None = None) -> tuple[Block, ...]:
+    """A whole message as blocks. What takes too long to parse is shown as it was written."""
     clean = _clean(text)
-    lines = clean.split("\n")
-    return tuple(_block(tokens, lines) for _, tokens in _groups((parser or make_parser()).parse(clean)))
+    budgeted = parser or BudgetedParser(make_parser())
+    try:
+        return _merged(_bounded(_groups(budgeted.parse(clean, BUDGET_S)), clean.split("\n")))
+    except OutOfBudget:
+        pass
+    head, cut = cap(clean, SECOND_TRY_BYTES)
+    rest = clean[len(head) :] if cut else ""
+    try:
+        begun = _merged(_bounded(_groups(budgeted.parse(head, SECOND_BUDGET_S)), head.split("\n"))) if cut else ()
+    except OutOfBudget:
+        begun = ()
+    return (*begun, *_as_written((rest if begun else clean).split("\n")))
 
 
 class GrowingMarkdown:
@@ -106,7 +176,7 @@ class GrowingMarkdown:
     """
 
     def __init__(self, limit: int = RENDER_LIMIT_BYTES) -> None:
-        self._parser = make_parser()
+        self._parser = BudgetedParser(make_parser())
         self._pieces: list[str] = []
         self._limit = limit
         self._tail = ""
@@ -140,8 +210,15 @@ class GrowingMarkdown:
         self._tail = _clean(self._tail + "".join(self._fresh))
         self._fresh.clear()
         lines = self._tail.split("\n")
-        groups = _groups(self._parser.parse(self._tail))
-        change = BlockChange(self._closed, tuple(_block(tokens, lines) for _, tokens in groups))
+        try:
+            groups = _groups(self._parser.parse(self._tail, BUDGET_S)) if self._closed < WEIGHT_LIMIT else []
+        except OutOfBudget:
+            groups = []
+        if not groups:
+            return BlockChange(self._closed, _as_written(lines)) if self._tail.strip() else None
+        change = BlockChange(self._closed, _bounded(groups, lines))
+        if len(change.blocks) != len(groups):
+            return change
         complete = len(lines) - 1
         closable = [index for index, (line, _) in enumerate(groups) if index and line < complete]
         if closable:

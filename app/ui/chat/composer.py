@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, QVBoxLayout, QWidget
 
+from app.core.chat.attachments import MOST, read_attachment
+from app.core.chat.conversation import Attachment
+from app.core.errors import ShardboardError
+from app.ui.chat.text import size
 from app.ui.theme import SPACE
-from app.ui.widgets import WrappedLabel, explain, push_button, set_tone
+from app.ui.widgets import ElidedLabel, IconButton, WrappedLabel, explain, push_button, set_tone
 
-NARROW_PX = 345  # under this, "System prompt" becomes "System"
+NARROW_PX = 372  # under this, "System prompt" becomes "System"
 LEAST_LINES = 2
 MOST_LINES = 9
 PASTE_LIMIT = 400_000  # characters; more than any context holds
@@ -57,6 +62,10 @@ class DraftEdit(QPlainTextEdit):
         else:
             super().keyPressEvent(event)
 
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Files are attached by whoever holds this field, not written as addresses."""
+        return not source.hasUrls() and super().canInsertFromMimeData(source)
+
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Pasted text is plain and bounded."""
         self.insertPlainText(source.text()[:PASTE_LIMIT])
@@ -65,10 +74,34 @@ class DraftEdit(QPlainTextEdit):
         return QSize(80, self.maximumHeight())
 
 
+class AttachmentChip(QFrame):
+    """A file that goes with the next message. Signals: removed()."""
+
+    removed = Signal()
+
+    def __init__(self, attachment: Attachment, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("kind", "raised")
+        length = size(len(attachment.text.encode("utf-8", "replace")))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(SPACE.s, 0, 2, 0)
+        row.setSpacing(SPACE.xs)
+        row.addWidget(ElidedLabel(f"{attachment.name} · {length}", "small"), 1)
+        self.remove = IconButton("close", f"Do not attach {attachment.name}", self.removed.emit, size=12)
+        row.addWidget(self.remove)
+
+
 class Composer(QFrame):
-    """Signals: send_wanted(text), stop_wanted(), system_prompt_wanted(), sampling_wanted(), draft_changed()."""
+    """Text files dropped on it are attached.
+
+    Attributes: attachments, what goes with the next message.
+    Signals: send_wanted(text), stop_wanted(), attach_wanted(), system_prompt_wanted(), sampling_wanted(),
+    draft_changed(), refused(error), a file that cannot be attached.
+    """
 
     send_wanted = Signal(str)
+    attach_wanted = Signal()
+    refused = Signal(object)
     stop_wanted = Signal()
     system_prompt_wanted = Signal()
     sampling_wanted = Signal()
@@ -77,7 +110,15 @@ class Composer(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("kind", "composer")
+        self.attachments: tuple[Attachment, ...] = ()
+        self.setAcceptDrops(True)
         self.edit = DraftEdit()
+        self.chips = QWidget()
+        self._chip_column = QVBoxLayout(self.chips)
+        self._chip_column.setContentsMargins(0, 0, 0, 0)
+        self._chip_column.setSpacing(SPACE.xs)
+        self.chips.hide()
+        self.attach = IconButton("plus", "Attach text files", self.attach_wanted.emit, size=14)
         self.reason = WrappedLabel(role="small")
         self.reason.hide()
         self.system_prompt = push_button("System prompt", "quiet", self.system_prompt_wanted.emit)
@@ -92,7 +133,8 @@ class Composer(QFrame):
         self._obstacle = ""
 
         row = QHBoxLayout()
-        row.setSpacing(SPACE.xs)
+        row.setSpacing(0)
+        row.addWidget(self.attach)
         row.addWidget(self.system_prompt)
         row.addWidget(self.sampling)
         row.addStretch(1)
@@ -102,6 +144,7 @@ class Composer(QFrame):
         inner = QVBoxLayout()
         inner.setContentsMargins(SPACE.xs, 0, SPACE.xs, 0)
         inner.setSpacing(SPACE.xs)
+        inner.addWidget(self.chips)
         inner.addWidget(self.edit)
         inner.addWidget(self.reason)
         layout = QVBoxLayout(self)
@@ -122,6 +165,51 @@ class Composer(QFrame):
         self.edit.setPlainText(text)
         self.edit.moveCursor(self.edit.textCursor().MoveOperation.End)
 
+    # -- attachments --------------------------------------------------------------------------------------------------
+
+    def attach_files(self, paths: list[Path]) -> None:
+        """Reads them; the first that cannot be attached is told by refused()."""
+        taken = list(self.attachments)
+        for path in paths:
+            try:
+                if len(taken) >= MOST:
+                    raise ShardboardError(f"A message takes {MOST} files at most.", "Send some of them first.")
+                taken.append(read_attachment(path))
+            except ShardboardError as error:
+                self.refused.emit(error)
+                break
+        self.set_attachments(tuple(taken))
+
+    def set_attachments(self, attachments: tuple[Attachment, ...]) -> None:
+        self.attachments = attachments
+        while (item := self._chip_column.takeAt(0)) is not None:
+            if (chip := item.widget()) is not None:
+                chip.hide()
+                chip.deleteLater()
+        for number, attachment in enumerate(attachments):
+            chip = AttachmentChip(attachment)
+            chip.removed.connect(lambda number=number: self._drop_attachment(number))
+            self._chip_column.addWidget(chip)
+        self.chips.setVisible(bool(attachments))
+        self.draft_changed.emit()
+
+    def _drop_attachment(self, number: int) -> None:
+        self.set_attachments((*self.attachments[:number], *self.attachments[number + 1 :]))
+        self.edit.setFocus()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _local_files(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.attach_files(_local_files(event.mimeData()))
+        event.acceptProposedAction()
+
+    # -- sending ------------------------------------------------------------------------------------------------------
+
     def show_obstacles(self, send: str, stop: str, visible: str) -> None:
         """Why Send and Stop are disabled ("" when they are not), and the sentence that stands under the field."""
         self._obstacle = send
@@ -132,7 +220,7 @@ class Composer(QFrame):
         self.edit.setAccessibleDescription(send or "Enter sends, Shift+Enter starts a new line.")
 
     def _send(self) -> None:
-        if not self._obstacle and self.draft.strip():
+        if not self._obstacle and (self.draft.strip() or self.attachments):
             self.send_wanted.emit(self.draft.strip())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -144,3 +232,7 @@ class Composer(QFrame):
         if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
             set_tone(self, "focused", "true" if event.type() == QEvent.Type.FocusIn else "false")
         return super().eventFilter(watched, event)
+
+
+def _local_files(data: QMimeData) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

@@ -1,21 +1,25 @@
-"""The list of conversations, in a popover: search, open, delete."""
+"""The list of conversations, in a popover: search, open, put into folders, delete."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QToolButton
+from PySide6.QtGui import QFont, QKeyEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QToolButton, QWidget
 
+from app.core.chat.conversation import NEW_CHAT
+from app.core.chat.shelf import Listed
 from app.ui.chat.popovers import Popover
-from app.ui.chat.session import NEW_CHAT, Listed
 from app.ui.theme import SPACE
 from app.ui.widgets import WrappedLabel, explain, push_button
+from app.ui.widgets.labels import plain_tooltip
 
 _KEY = Qt.ItemDataRole.UserRole
+WIDTH = 330
+FOLDER_LIMIT = 60
 
 
 def when(changed_at: float, now: float) -> str:
@@ -25,6 +29,12 @@ def when(changed_at: float, now: float) -> str:
         return then.strftime("%H:%M")
     day = f"{then.day} {then:%b}"
     return day if then.year == today.year else f"{day} {then.year}"
+
+
+def grouped(listed: Sequence[Listed]) -> tuple[tuple[str, tuple[Listed, ...]], ...]:
+    """(folder, its conversations): what lies in none first, then folders by name; the order within stays."""
+    folders = sorted({each.folder for each in listed}, key=lambda name: (bool(name), name.casefold()))
+    return tuple((folder, tuple(each for each in listed if each.folder == folder)) for folder in folders)
 
 
 class ConversationRows(QListWidget):
@@ -43,83 +53,143 @@ class ConversationRows(QListWidget):
 
 
 class ConversationList(Popover):
-    """Signals: opened(key), delete_wanted(key), search_changed(words)."""
+    """Signals: opened(key), delete_wanted(key), folder_chosen(key, name), search_changed(words), import_wanted()."""
 
     opened = Signal(str)
     delete_wanted = Signal(str)
+    folder_chosen = Signal(str, str)
     search_changed = Signal(str)
+    import_wanted = Signal()
 
-    def __init__(self, parent=None) -> None:  # type: ignore[no-untyped-def]
-        super().__init__("Conversations", 310, parent)
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Conversations", WIDTH, parent)
+        self._listed: tuple[Listed, ...] = ()
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search conversations")
+        self.search.setPlaceholderText("Search titles and messages")
         self.search.setAccessibleName("Search conversations")
         self.search.setClearButtonEnabled(True)
         for button in self.search.findChildren(QToolButton):
             button.setAccessibleName("Clear the search")
         self.rows = ConversationRows()
         self.rows.setAccessibleName("Conversations")
-        self.rows.setFixedHeight(260)
+        self.rows.setFixedHeight(280)
         self.rows.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.rows.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.rows.setUniformItemSizes(True)
         self.hint = WrappedLabel("", "muted")
+        self.folder = QComboBox()
+        self.folder.setEditable(True)
+        self.folder.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.folder.setAccessibleName("Folder of the selected conversation")
+        self.folder.setToolTip("Choose a folder, or write a new name and press Enter. Empty: in none.")
+        self.folder.lineEdit().setPlaceholderText("no folder")
+        self.folder.lineEdit().setMaxLength(FOLDER_LIMIT)
+        self.folder.lineEdit().setAccessibleName("Folder of the selected conversation")
+        self.folder.view().setAccessibleName("Folders")
+        self.move_here = push_button("Move", "quiet", self._move)
+        self.move_here.setAccessibleName("Move the selected conversation into this folder")
         self.delete = push_button("Delete", "danger", self._delete)
         self.delete.setAccessibleName("Delete the selected conversation")
+        self.load = push_button("Import…", "quiet", self._import)
         self.done = push_button("Close", "", self.close)
-        self.body.addWidget(self.search)
-        self.body.addWidget(self.hint)
-        self.body.addWidget(self.rows)
+        for part in (self.search, self.hint, self.rows):
+            self.body.addWidget(part)
+        row = QHBoxLayout()
+        row.addWidget(self.folder, 1)
+        row.addWidget(self.move_here)
+        self.body.addLayout(row)
         row = QHBoxLayout()
         row.addWidget(self.delete)
+        row.addWidget(self.load)
         row.addStretch(1)
         row.addWidget(self.done)
         self.body.addSpacing(SPACE.xs)
         self.body.addLayout(row)
         self.search.textChanged.connect(self.search_changed.emit)
         self.search.returnPressed.connect(self._open_first)
+        self.folder.lineEdit().returnPressed.connect(self._move)
         self.rows.itemActivated.connect(self._open)
         self.rows.itemClicked.connect(self._open)
         self.rows.delete_wanted.connect(self._delete)
         self.rows.currentRowChanged.connect(self._explain)
-
-    def show_conversations(self, listed: Sequence[Listed], current: str, obstacle: str) -> None:
-        """obstacle: why none can be opened or deleted now, "" when it can."""
-        self._obstacle = obstacle
-        now = time.time()
-        self.rows.clear()
-        for entry in listed:
-            item = QListWidgetItem(f"{when(entry.changed_at, now)}   {entry.title or NEW_CHAT}")
-            item.setData(_KEY, entry.key)
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{entry.title}, {when(entry.changed_at, now)}")
-            self.rows.addItem(item)
-            if entry.key == current:
-                self.rows.setCurrentItem(item)
-        searched = bool(self.search.text())
-        none = "No conversation holds these words." if searched else "Conversations appear here by themselves."
-        self.hint.setText(obstacle or ("" if listed else none))
-        self.hint.setVisible(bool(self.hint.text()))
-        self.rows.setVisible(bool(listed))
-        self.rows.setEnabled(not obstacle)
         self._explain()
 
-    _obstacle = ""
+    def show_conversations(self, listed: Sequence[Listed], current: str, busy: Collection[str] = ()) -> None:
+        """busy: those whose answers are being written."""
+        self._listed = tuple(listed)
+        now = time.time()
+        self.rows.clear()
+        groups = grouped(listed)
+        for folder, inside in groups:
+            if len(groups) > 1 or folder:
+                self._add_folder(folder or "No folder")
+            for entry in inside:
+                state = "writing…" if entry.key in busy else when(entry.changed_at, now)
+                item = QListWidgetItem(f"{state}   {' '.join(entry.title.split()) or NEW_CHAT}")
+                item.setData(_KEY, entry.key)
+                item.setToolTip(plain_tooltip(entry.title[:500]))
+                item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{entry.title}, {state}")
+                self.rows.addItem(item)
+                if entry.key == current:
+                    self.rows.setCurrentItem(item)
+        searched = bool(self.search.text())
+        none = "No conversation holds these words." if searched else "Conversations appear here by themselves."
+        self.hint.setText("" if listed else none)
+        self.hint.setVisible(not listed)
+        self.rows.setVisible(bool(listed))
+        self._explain()
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The texts of the rows, folders included, as they are shown."""
+        return tuple(self.rows.item(number).text() for number in range(self.rows.count()))
 
     def focus_first(self) -> None:
         self.search.setFocus()
 
+    def _add_folder(self, name: str) -> None:
+        item = QListWidgetItem(name)
+        item.setFlags(Qt.ItemFlag.NoItemFlags)
+        font = QFont(self.rows.font())
+        font.setWeight(QFont.Weight.DemiBold)
+        item.setFont(font)
+        self.rows.addItem(item)
+
+    def _selected(self) -> Listed | None:
+        item = self.rows.currentItem()
+        key = item.data(_KEY) if item is not None else None
+        return next((each for each in self._listed if each.key == key), None)
+
     def _explain(self, _row: int = 0) -> None:
-        explain(self.delete, self._obstacle or ("" if self.rows.currentItem() else "Select a conversation first."))
+        selected = self._selected()
+        none = "" if selected else "Select a conversation first."
+        explain(self.delete, none)
+        explain(self.move_here, none, "Move the conversation into this folder")
+        self.folder.setEnabled(selected is not None)
+        names = sorted({each.folder for each in self._listed if each.folder}, key=str.casefold)
+        self.folder.clear()
+        self.folder.addItems(names)
+        self.folder.setEditText(selected.folder if selected else "")
 
     def _open_first(self) -> None:
-        if self.rows.count() and not self._obstacle:
-            self._open(self.rows.currentItem() or self.rows.item(0))
+        rows = [self.rows.item(number) for number in range(self.rows.count())]
+        item = self.rows.currentItem() or next((row for row in rows if row.data(_KEY)), None)
+        if item is not None:
+            self._open(item)
 
     def _open(self, item: QListWidgetItem) -> None:
-        key = str(item.data(_KEY))
+        if key := item.data(_KEY):
+            self.close()
+            self.opened.emit(str(key))
+
+    def _move(self) -> None:
+        if (selected := self._selected()) is not None:
+            self.folder_chosen.emit(selected.key, " ".join(self.folder.currentText().split()))
+
+    def _import(self) -> None:
         self.close()
-        self.opened.emit(key)
+        self.import_wanted.emit()
 
     def _delete(self) -> None:
-        if (item := self.rows.currentItem()) is not None and not self._obstacle:
-            self.delete_wanted.emit(str(item.data(_KEY)))
+        if (selected := self._selected()) is not None:
+            self.delete_wanted.emit(selected.key)

@@ -1,51 +1,105 @@
-"""The chat's first line: list, title, context meter, new chat."""
+"""The chat's first line: list, title, context meter, menu, new chat."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtCore import QPoint, Signal
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QWidget
 
-from app.ui.chat.session import NEW_CHAT
-from app.ui.chat.text import context_line, context_nearly_full
+from app.core.chat.conversation import NEW_CHAT, WhenFull
+from app.ui.chat.text import context_full, context_line, context_nearly_full
 from app.ui.theme import SPACE
-from app.ui.widgets import ElidedLabel, IconButton, PillLabel, explain
+from app.ui.widgets import ElidedLabel, IconButton, PillLabel, explain, set_tone
+
+NARROW_PX = 370
+NOT_YET = "Nothing is written yet."
+FULL_TIPS: dict[WhenFull, str] = {
+    "stop": "When it is full you are told. Start a new chat, or deploy with a longer context; "
+    "Sampling can also let the oldest messages be forgotten.",
+    "forget": "When it is full the oldest messages are no longer sent, and the answer says so.",
+}
 
 
 class ChatHeader(QWidget):
-    """Signals: list_wanted(), new_wanted()."""
+    """Signals: list_wanted(), new_wanted(), and what the menu offers."""
 
     list_wanted = Signal()
     new_wanted = Signal()
+    rename_wanted = Signal()
+    export_wanted = Signal(str)  # "md" or "json"
+    import_wanted = Signal()
+    delete_wanted = Signal()
+    lane_toggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._obstacle = NOT_YET
         self.list_button = IconButton("chat", "Conversations", self.list_wanted.emit)
         self.title = ElidedLabel(NEW_CHAT, "heading")
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.meter = PillLabel()
         self.meter.setAccessibleName("Context in use")
+        self.lane_button = IconButton("panel", "Latency lane")
+        self.lane_button.setCheckable(True)
+        self.lane_button.setToolTip("Latency lane: where the time of each token goes")
+        self.lane_button.toggled.connect(self.lane_toggled.emit)
+        self.menu_button = IconButton("more", "More for this conversation", self._open_menu)
         self.new_button = IconButton("plus", "New chat", self.new_wanted.emit)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACE.s)
+        layout.setSpacing(SPACE.xs)
         layout.addWidget(self.list_button)
         layout.addWidget(self.title, 1)
-        layout.addWidget(self.meter)
-        layout.addWidget(self.new_button)
+        for part in (self.meter, self.lane_button, self.menu_button, self.new_button):
+            layout.addWidget(part)
 
-    def show_title(self, title: str) -> None:
+    def show_title(self, title: str, begun: bool) -> None:
         self.title.setText(title or NEW_CHAT)
+        self._obstacle = "" if begun else NOT_YET
 
-    def show_context(self, used: int | None, limit: int) -> None:
-        nearly = context_nearly_full(used, limit)
+    def show_context(self, used: int | None, limit: int, when_full: WhenFull) -> None:
         text = context_line(used, limit)
-        self.meter.set(text, "warning" if nearly else "")
+        full = context_full(used, limit)
+        self._meter_text = text
+        self._fit_meter()
+        set_tone(self.meter, "tone", "danger" if full else "warning" if context_nearly_full(used, limit) else "")
+        self.meter.setVisible(bool(text))
+        said = "The context is full. " if full else ""
         self.meter.setToolTip(
-            "The context is nearly full: start a new chat, or deploy with a longer one."
-            if nearly
-            else "Tokens of this conversation, of the context the deployment has room for."
+            f"{said}Tokens of this conversation, of the context the deployment has room for. {FULL_TIPS[when_full]}"
         )
-        self.meter.setAccessibleDescription(text)
+        self.meter.setAccessibleDescription(f"{said}{text}")
+
+    _meter_text = ""
+
+    def _fit_meter(self) -> None:
+        """In a narrow chat the title needs the room of a word."""
+        narrow = self.width() < NARROW_PX
+        self.meter.setText(self._meter_text.removesuffix(" tokens") if narrow else self._meter_text)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_meter()
 
     def show_new_obstacle(self, obstacle: str) -> None:
         explain(self.new_button, obstacle, "New chat")
+
+    def menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        for text, why_not, act in (
+            ("Rename…", self._obstacle, self.rename_wanted.emit),
+            ("Export as Markdown…", self._obstacle, lambda: self.export_wanted.emit("md")),
+            ("Export as JSON…", self._obstacle, lambda: self.export_wanted.emit("json")),
+            ("Import…", "", self.import_wanted.emit),
+            ("Delete this chat", self._obstacle, self.delete_wanted.emit),
+        ):
+            action = QAction(text, menu)
+            explain(action, why_not)
+            action.triggered.connect(lambda _checked=False, act=act: act())
+            menu.addAction(action)
+        menu.aboutToHide.connect(menu.deleteLater)
+        return menu
+
+    def _open_menu(self) -> None:
+        self.menu().popup(self.menu_button.mapToGlobal(QPoint(0, self.menu_button.height())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import time
 from dataclasses import dataclass
 
 from pygments.lexer import Lexer
@@ -10,6 +11,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, _TokenType
 from pygments.util import ClassNotFound
 
+BUDGET_S = 0.05
 HIGHLIGHT_LIMIT = 32 * 1024  # characters; longer code stays in one colour
 
 
@@ -69,7 +71,10 @@ def spans(code: str, language: str) -> tuple[tuple[Span, ...], ...]:
         return ()
     lines: list[list[Span]] = [[]]
     column = 0
+    until = time.thread_time() + BUDGET_S
     for kind, text in lexer.get_tokens(code):
+        if time.thread_time() > until:
+            return ()
         ink = _ink(kind)
         for number, piece in enumerate(text.split("\n")):
             if number:

@@ -85,6 +85,12 @@ def render_inline(tokens: Sequence[Token]) -> str:
                 out.append("<br/>")
             case "code_inline":
                 out.append(f"<code>{render_text(token.content)}</code>")
+            case "math_inline":
+                out.append(f"<i>{render_text(token.content)}</i>")
+            case "math_block":
+                lines = "<br/>&nbsp;&nbsp;&nbsp;".join(render_text(line) for line in token.content.split("\n"))
+                before, after = "<br/>" if at else "", "<br/>" if at < len(tokens) - 1 else ""
+                out.append(f"{before}&nbsp;&nbsp;&nbsp;<i>{lines}</i>{after}")
             case "link_open":
                 address = safe_link(str(token.attrGet("href") or ""))
                 links.append((address, at + 1))

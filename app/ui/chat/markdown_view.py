@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.ui.chat.blocks import Block, BlockKind
@@ -11,6 +13,10 @@ from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.rich import RichView, TableView
 from app.ui.theme import SPACE
 from app.ui.widgets import Line
+
+SLICE_S = 0.015
+SLICE_PAUSE_MS = 5
+HEAVY = 4096  # characters of code that take a slice of their own
 
 
 class QuoteView(QFrame):
@@ -49,10 +55,19 @@ def _fill(widget: QWidget, block: Block) -> None:
 class MarkdownView(QWidget):
     """Shows blocks. Only block widgets whose block changed are filled again."""
 
+    caught_up = Signal()
+    """All that was wanted is there."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._blocks: list[Block] = []
         self._widgets: list[QWidget] = []
+        self._wanted: list[Block] = []
+        self._settled = 0  # so many blocks are as they are wanted
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(SLICE_PAUSE_MS)
+        self._later.timeout.connect(self._catch_up)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(SPACE.s)
@@ -60,7 +75,7 @@ class MarkdownView(QWidget):
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        return tuple(self._blocks)
+        return tuple(self._wanted)
 
     def focusable(self) -> Iterator[QWidget]:
         """What takes the focus in the blocks, as it is read."""
@@ -74,15 +89,28 @@ class MarkdownView(QWidget):
 
     def show_blocks(self, start: int, blocks: Sequence[Block]) -> None:
         """From block number `start` on, the message consists of `blocks`."""
-        for number, block in enumerate(blocks, start):
-            if number < len(self._blocks):
-                if self._blocks[number] != block:
-                    self._change(number, block)
-            else:
+        self._wanted[start:] = blocks
+        self._settled = min(self._settled, start)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Makes what is wanted, as much as fits between two frames; the rest a moment later."""
+        until = time.perf_counter() + SLICE_S
+        while self._settled < len(self._wanted):
+            number, block = self._settled, self._wanted[self._settled]
+            if number == len(self._blocks):
                 self._append(block)
-        while len(self._blocks) > start + len(blocks):
+            elif self._blocks[number] != block:
+                self._change(number, block)
+            self._settled += 1
+            heavy = self._settled < len(self._wanted) and len(self._wanted[self._settled].text) > HEAVY
+            if (heavy or time.perf_counter() > until) and self._settled < len(self._wanted):
+                self._later.start()
+                return
+        while len(self._blocks) > len(self._wanted):
             self._blocks.pop()
             self._drop(self._widgets.pop())
+        self.caught_up.emit()
 
     def _append(self, block: Block) -> None:
         widget = _make(block.kind)

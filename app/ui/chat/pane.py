@@ -1,38 +1,35 @@
-"""The chat: header, conversation, composer, and what happens between them."""
+"""The chat: header, conversation, latency lane, composer, and what happens between them."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.core.errors import ShardboardError
-from app.core.generation.request import Sampling
+from app.core.chat import conversation as values
+from app.core.chat.conversation import NEW_CHAT, Conversation, Settings, used_tokens
+from app.core.chat.shelf import Shelf
 from app.core.snapshot import Snapshot
 from app.ui.bridge import CoreBridge
-from app.ui.chat import session
+from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.composer import Composer
-from app.ui.chat.conversation_list import ConversationList
+from app.ui.chat.desk import Desk
+from app.ui.chat.files import ChatFiles
 from app.ui.chat.header import ChatHeader
-from app.ui.chat.message import AnswerView, UserMessage
-from app.ui.chat.popovers import SamplingPopover, SystemPromptPopover
-from app.ui.chat.session import DEFAULTS, Conversation, Settings, Shelf
+from app.ui.chat.message import UserMessage
+from app.ui.chat.options import ChatOptions
 from app.ui.chat.style import chat_style
 from app.ui.chat.text import deployment_obstacle, send_obstacle, stop_obstacle
 from app.ui.chat.transcript import EmptyState, Transcript, side_room
 from app.ui.chat.writing import Writing
+from app.ui.latency.panel import LatencyPanel
 from app.ui.theme import SPACE, tokens
-from app.ui.widgets import Banner, set_tone
+from app.ui.widgets import Banner
 
-T = TypeVar("T")
-
-SAVE_EVERY_MS = 1000
 BUSY = "An answer is being written."
+ALREADY_NEW = "This is a new chat."
 EXAMPLES = (
     "What is a shard?",
     "Why is my answer slow?",
@@ -44,8 +41,8 @@ class ChatPane(QWidget):
     """A conversation with the deployed model.
 
     bridge: the core; its snapshots enable and disable the composer.  shelf: where conversations are kept; None keeps
-    them in memory only.
-    Signals: writing_changed(bool), an answer begins or has ended; title_changed(str).
+    them in memory only. Answers of conversations that are not shown go on being written.
+    Signals: writing_changed(bool), an answer of the shown conversation begins or has ended; title_changed(str).
     """
 
     _style_name: str | None = None  # None while Qt calls changeEvent before the end of __init__
@@ -55,10 +52,10 @@ class ChatPane(QWidget):
     def __init__(self, bridge: CoreBridge, shelf: Shelf | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bridge = bridge
-        self._shelf = shelf
         self._snapshot = bridge.snapshot
-        self._conversation = Conversation()
-        self._writing: Writing | None = None
+        self.desk = Desk(bridge, shelf, self)
+        self._conversation = self.desk.new(Settings())
+        self._numbers: list[int] = []  # the turns that the transcript's messages show
         self._style_name = ""
         self.setAccessibleName("Chat")
 
@@ -66,14 +63,10 @@ class ChatPane(QWidget):
         self.banner = Banner()
         self.empty = EmptyState(EXAMPLES)
         self.transcript = Transcript(self.empty)
+        self.lane = LatencyPanel()
         self.composer = Composer()
-        self.prompt_popover = SystemPromptPopover(self)
-        self.sampling_popover = SamplingPopover((DEFAULTS.sampling, DEFAULTS.max_tokens), self)
-        self.list_popover = ConversationList(self)
-        self._saving = QTimer(self)
-        self._saving.setSingleShot(True)
-        self._saving.setInterval(SAVE_EVERY_MS)
-        self._saving.timeout.connect(self._save)
+        self.options = ChatOptions(self)
+        self.files = ChatFiles(self)
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(SPACE.l, SPACE.m, SPACE.l, SPACE.l)
@@ -81,7 +74,9 @@ class ChatPane(QWidget):
         layout.addWidget(self.header)
         layout.addWidget(self.banner)
         layout.addWidget(self.transcript, 1)
-        self._foot = QHBoxLayout()
+        self._foot = QVBoxLayout()
+        self._foot.setSpacing(SPACE.s)
+        self._foot.addWidget(self.lane)
         self._foot.addWidget(self.composer)
         layout.addLayout(self._foot)
         self.setMinimumWidth(320)
@@ -92,21 +87,26 @@ class ChatPane(QWidget):
 
     def _connect(self) -> None:
         self._bridge.snapshot_changed.connect(self._on_snapshot)
-        self.header.list_wanted.connect(self._open_list)
+        self.desk.began.connect(self._on_began)
+        self.desk.progressed.connect(self._on_progress)
+        self.desk.over.connect(self._on_over)
+        self.desk.failed.connect(self.banner.show_error)
+        self.header.list_wanted.connect(self.options.open_list)
         self.header.new_wanted.connect(self.new_chat)
+        self.header.rename_wanted.connect(self.options.rename)
+        self.header.export_wanted.connect(self.files.export)
+        self.header.import_wanted.connect(self.files.choose_import)
+        self.header.delete_wanted.connect(lambda: self.delete(self._conversation.key))
+        self.header.lane_toggled.connect(self._toggle_lane)
+        self.lane.export_wanted.connect(self.files.export_trace)
         self.empty.example_chosen.connect(self._take_example)
         self.composer.send_wanted.connect(self.send)
         self.composer.stop_wanted.connect(self.stop)
+        self.composer.attach_wanted.connect(self.files.choose_attachments)
+        self.composer.refused.connect(self.banner.show_error)
         self.composer.draft_changed.connect(self._show_obstacles)
-        self.composer.system_prompt_wanted.connect(self._open_prompt)
-        self.composer.sampling_wanted.connect(self._open_sampling)
-        self.prompt_popover.edited.connect(self._on_prompt)
-        self.sampling_popover.edited.connect(self._on_sampling)
-        self.list_popover.opened.connect(self.open)
-        self.list_popover.delete_wanted.connect(self._delete)
-        self.list_popover.search_changed.connect(lambda _words: self._fill_list())
-        for popover in (self.prompt_popover, self.sampling_popover):
-            popover.closed.connect(self._save_settings)
+        self.composer.system_prompt_wanted.connect(self.options.open_prompt)
+        self.composer.sampling_wanted.connect(self.options.open_sampling)
 
     # -- what others may ask ------------------------------------------------------------------------------------------
 
@@ -116,133 +116,239 @@ class ChatPane(QWidget):
 
     @property
     def writing(self) -> bool:
+        """Whether the answer of the shown conversation is being written."""
         return self._writing is not None
 
+    @property
+    def _writing(self) -> Writing | None:
+        return self.desk.writing(self._conversation.key)
+
     def send(self, text: str) -> None:
-        """Asks this, where an answer can be made."""
-        if send_obstacle(self._snapshot.deployment, self.writing, text):
+        """Asks this, with what is attached, where an answer can be made."""
+        attachments = self.composer.attachments
+        if send_obstacle(self._snapshot.deployment, self.writing, text, bool(attachments)):
             self._show_obstacles()
             return
-        self._conversation = session.asked(self._conversation, text)
+        asked = values.asked(self._conversation, text, attachments)
+        if not asked.title:
+            asked = replace(asked, title=values.title_of(", ".join(each.name for each in attachments)))
         self.composer.set_draft("")
-        self.transcript.add(UserMessage(text))
-        self._write()
+        self.composer.set_attachments(())
+        self._answer(asked)
 
     def stop(self) -> None:
         if self._writing is not None:
             self._writing.stop()
             self._show_obstacles()
 
-    def regenerate(self) -> None:
-        """Writes the last answer again."""
-        if self.writing or deployment_obstacle(self._snapshot.deployment):
+    def regenerate(self, number: int | None = None) -> None:
+        """Writes this answer, else the last one, again beside what is there; one without a word is replaced."""
+        number = self._conversation.leaf if number is None else number
+        if number == values.ROOT or self.writing or deployment_obstacle(self._snapshot.deployment):
             return
-        self._conversation = session.without_answer(self._conversation)
-        if self.transcript.messages and isinstance(self.transcript.messages[-1], AnswerView):
-            self.transcript.remove_last(1)
-        self._write()
+        turn = self._conversation.turns[number]
+        if turn.role == "user":
+            self._answer(replace(self._conversation, leaf=number))
+        elif turn.text.strip():
+            self._answer(replace(self._conversation, leaf=turn.follows))
+        else:
+            self._answer(replace(values.cut(self._conversation, number), leaf=turn.follows))
+
+    def go_on(self) -> None:
+        """Goes on with the last answer where it ended."""
+        if self.writing or deployment_obstacle(self._snapshot.deployment) or not self._conversation.shown:
+            return
+        if self._conversation.shown[-1].role == "assistant":
+            grown = self.desk.go_on(self._conversation)
+            self._forget_from(len(grown.path) - 1)
+            self.show_conversation(grown)
+
+    def edit(self, number: int, text: str) -> None:
+        """A new version of a message; the reader's own is then answered."""
+        if self.writing:
+            return
+        changed = values.edited(self._conversation, number, text)
+        if changed.turns[-1].role == "user" and not deployment_obstacle(self._snapshot.deployment):
+            self._answer(changed)
+        else:
+            self.change(changed)
+
+    def walk(self, number: int, steps: int) -> None:
+        if not self.writing:
+            self.change(values.walked(self._conversation, number, steps))
 
     def new_chat(self) -> None:
-        if not self.writing:
-            self._show_conversation(Conversation(settings=self._conversation.settings))
-            self.focus_composer()
+        self.show_conversation(self.desk.new(self._conversation.settings))
+        self.focus_composer()
 
     def open(self, key: str) -> None:
         """Shows a kept conversation."""
-        if self._shelf is not None and not self.writing:
-            shelf = self._shelf
-            loaded = self._attempt(lambda: shelf.load(key))
-            if loaded is not None:
-                self._show_conversation(loaded)
+        loaded = self.desk.load(key)
+        if loaded is not None:
+            self.show_conversation(loaded)
+
+    def delete(self, key: str) -> None:
+        self.desk.delete(key)
+        if key == self._conversation.key:
+            self.new_chat()
+
+    def change(self, conversation: Conversation) -> None:
+        """Keeps and shows a changed conversation."""
+        if conversation.turns:
+            self.desk.put(conversation)
+            self.show_conversation(conversation)
+        else:
+            self.delete(conversation.key)
+
+    def set_settings(self, settings: Settings) -> None:
+        self._conversation = replace(self._conversation, settings=settings)
+        self.desk.put(self._conversation)
+        self._show_state()
 
     def focus_composer(self) -> None:
         self.composer.edit.setFocus()
 
     # -- an answer ----------------------------------------------------------------------------------------------------
 
-    def _write(self) -> None:
-        view = AnswerView()
-        view.regenerate_wanted.connect(self.regenerate)
-        self.transcript.add(view)
+    def _answer(self, conversation: Conversation) -> None:
+        self.show_conversation(self.desk.answer(conversation))
         self.transcript.follow()
-        self._writing = Writing(self._bridge, session.request_for(self._conversation), view, self)
-        self._writing.progressed.connect(self._on_progress)
-        self._writing.over.connect(self._on_over)
-        self._save()
-        self._show_state()
-        self.writing_changed.emit(True)
 
-    def _on_progress(self) -> None:
-        self._show_context()
-        if not self._saving.isActive():
-            self._saving.start()
+    def _on_began(self, writing: Writing) -> None:
+        if writing.key == self._conversation.key:
+            self.writing_changed.emit(True)
 
-    def _on_over(self) -> None:
-        writing = self._writing
-        assert writing is not None
-        self._writing = None
-        self._conversation = session.answered(self._conversation, session.turn_of(writing.state, writing.view.text))
-        writing.deleteLater()
-        self._save()
+    def _on_progress(self, writing: Writing) -> None:
+        if writing.key == self._conversation.key:
+            self._show_context()
+            self.lane.show_events(writing.events)
+
+    def _on_over(self, conversation: Conversation) -> None:
+        if conversation.key != self._conversation.key:
+            return
+        self._conversation = conversation
         self._show_state()
+        self.lane.settle()
         self.writing_changed.emit(False)
 
     # -- showing ------------------------------------------------------------------------------------------------------
 
+    def show_conversation(self, conversation: Conversation) -> None:
+        """Shows it; messages that stand there already stay as they are."""
+        other = conversation.key != self._conversation.key
+        before, self._conversation = self._conversation, conversation
+        path = list(conversation.path)
+        same = 0
+        while not other and same < min(len(path), len(self._numbers)) and path[same] == self._numbers[same]:
+            old, new = before.turns[path[same]], conversation.turns[path[same]]
+            if (old.text, old.role) != (new.text, new.role) or self._edits(same):
+                break
+            same += 1
+        self._forget_from(same)
+        for number in path[same:]:
+            self._numbers.append(number)
+            self.transcript.add(self._message(number))
+        writing = self._writing
+        if writing is not None and path[-1] == writing.number:
+            view = self.transcript.messages[-1]
+            if isinstance(view, AnswerView) and writing.view is not view:
+                writing.show_in(view)
+        if other:
+            self.banner.hide()
+            self.lane.clear()
+        if other or same < len(path):
+            self.transcript.follow()
+        self.lane.show_answer(writing, self._snapshot)
+        self._show_state()
+
+    def _forget_from(self, position: int) -> None:
+        for writing in (self.desk.writing(key) for key in self.desk.busy):
+            if writing is not None and writing.view in self.transcript.messages[position:]:
+                writing.show_in(None)
+        self.transcript.remove_last(len(self._numbers) - position)
+        del self._numbers[position:]
+
+    def _edits(self, position: int) -> bool:
+        message = self.transcript.messages[position]
+        return isinstance(message, AnswerView | UserMessage) and message.editor is not None
+
+    def _message(self, number: int) -> QWidget:
+        turn = self._conversation.turns[number]
+        if turn.role == "user":
+            mine = UserMessage(turn.text, turn.attachments)
+            mine.edited.connect(lambda text: self.edit(number, text))
+            mine.walked.connect(lambda steps: self.walk(number, steps))
+            return mine
+        view = AnswerView()
+        view.edited.connect(lambda text: self.edit(number, text))
+        view.walked.connect(lambda steps: self.walk(number, steps))
+        view.regenerate_wanted.connect(lambda: self.regenerate(number))
+        view.continue_wanted.connect(self.go_on)
+        view.branch_wanted.connect(lambda: self._fork(number))
+        view.delete_wanted.connect(lambda: self._cut(number))
+        if self._writing is None or self._writing.number != number:
+            view.show_finished(turn)
+        return view
+
+    def _fork(self, number: int) -> None:
+        fresh = self.desk.new(self._conversation.settings)
+        self.change(values.forked(self.desk.current(self._conversation), number, fresh.key))
+
+    def _cut(self, number: int) -> None:
+        if not self.writing:
+            self._forget_from(0)  # the turns that stay have other numbers then
+            self.change(values.cut(self._conversation, number))
+
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         before, self._snapshot = self._snapshot.deployment, snapshot
+        self.lane.show_machines(snapshot)
         if snapshot.deployment != before:
             self._show_state()
 
     def _show_state(self) -> None:
-        deployment = self._snapshot.deployment
-        self.header.show_title(self._conversation.title)
-        self._show_context()
-        set_tone(self.composer.system_prompt, "set", "true" if self._conversation.settings.system_prompt else "false")
-        self.header.show_new_obstacle(BUSY if self.writing else "")
+        conversation, deployment = self._conversation, self._snapshot.deployment
+        self.header.show_title(conversation.title, bool(conversation.turns))
+        self.header.show_new_obstacle("" if conversation.turns else ALREADY_NEW)
+        self.options.show_settings(conversation.settings)
         self.empty.show_obstacle(deployment_obstacle(deployment))
+        self._show_context()
         self._show_obstacles()
-        self._offer_regenerate()
-        self.title_changed.emit(self._conversation.title or session.NEW_CHAT)
+        self._show_actions()
+        self.title_changed.emit(conversation.title or NEW_CHAT)
 
     def _show_context(self) -> None:
         """Of the running answer where it is known, else of the last one."""
-        used = session.used_tokens(self._conversation)
+        used = used_tokens(self._conversation)
         if self._writing is not None:
             figures = self._writing.state.figures
             used = figures.used_tokens if figures.prompt_tokens is not None else used
-        self.header.show_context(used, self._snapshot.deployment.context_tokens)
+        limit = self._snapshot.deployment.context_tokens
+        self.header.show_context(used, limit, self._conversation.settings.when_full)
 
     def _show_obstacles(self) -> None:
-        deployment = self._snapshot.deployment
-        send = send_obstacle(deployment, self.writing, self.composer.draft)
+        deployment, composer = self._snapshot.deployment, self.composer
+        send = send_obstacle(deployment, self.writing, composer.draft, bool(composer.attachments))
         stopping = self._writing is not None and self._writing.stopping
         stop = "Stopping at the next token." if stopping else stop_obstacle(self.writing)
         visible = deployment_obstacle(deployment) or (
-            (stop if stopping else BUSY) if self.writing and self.composer.draft.strip() else ""
+            (stop if stopping else BUSY) if self.writing and composer.draft.strip() else ""
         )
-        self.composer.show_obstacles(send, stop, visible)
+        composer.show_obstacles(send, stop, visible)
 
-    def _offer_regenerate(self) -> None:
-        answers = [message for message in self.transcript.messages if isinstance(message, AnswerView)]
-        for answer in answers:
-            last = answer is self.transcript.messages[-1]
-            answer.allow_regenerate(last, BUSY if self.writing else deployment_obstacle(self._snapshot.deployment))
+    def _show_actions(self) -> None:
+        busy = BUSY if self.writing else ""
+        unable = deployment_obstacle(self._snapshot.deployment)
+        for number, message in zip(self._numbers, self.transcript.messages, strict=True):
+            every = values.siblings(self._conversation, number)
+            at, count = every.index(number), len(every)
+            if isinstance(message, AnswerView):
+                message.show_actions(busy, unable, number == self._conversation.leaf, at, count)
+            elif isinstance(message, UserMessage):
+                message.show_branch(at, count, busy)
 
-    def _show_conversation(self, conversation: Conversation) -> None:
-        self._conversation = conversation
-        self.banner.hide()
-        self.transcript.clear()
-        for turn in conversation.turns:
-            if turn.role == "user":
-                self.transcript.add(UserMessage(turn.text))
-                continue
-            view = AnswerView()
-            view.regenerate_wanted.connect(self.regenerate)
-            view.show_finished(turn.text, turn.figures, turn.outcome, turn.problem, turn.note)
-            self.transcript.add(view)
-        self.transcript.follow()
-        self._show_state()
+    def _toggle_lane(self, shown: bool) -> None:
+        self.lane.show_answer(self._writing, self._snapshot)
+        self.lane.setVisible(shown)
 
     def _restyle(self) -> None:
         current = tokens()
@@ -266,8 +372,6 @@ class ChatPane(QWidget):
         else:
             super().keyPressEvent(event)
 
-    # -- settings -----------------------------------------------------------------------------------------------------
-
     def _take_example(self, text: str) -> None:
         """Sent at once where that is possible, else left in the field."""
         if send_obstacle(self._snapshot.deployment, self.writing, text):
@@ -275,67 +379,3 @@ class ChatPane(QWidget):
             self.focus_composer()
         else:
             self.send(text)
-
-    def _open_prompt(self) -> None:
-        self.prompt_popover.show_text(self._conversation.settings.system_prompt)
-        self.prompt_popover.open_above(self.composer.system_prompt)
-
-    def _open_sampling(self) -> None:
-        settings = self._conversation.settings
-        self.sampling_popover.show_values(settings.sampling, settings.max_tokens)
-        self.sampling_popover.open_above(self.composer.sampling)
-
-    def _on_prompt(self, text: str) -> None:
-        self._set(replace(self._conversation.settings, system_prompt=text))
-
-    def _on_sampling(self, sampling: Sampling, max_tokens: int) -> None:
-        self._set(replace(self._conversation.settings, sampling=sampling, max_tokens=max_tokens))
-
-    def _set(self, settings: Settings) -> None:
-        self._conversation = replace(self._conversation, settings=settings)
-        set_tone(self.composer.system_prompt, "set", "true" if settings.system_prompt else "false")
-
-    # -- keeping ------------------------------------------------------------------------------------------------------
-
-    def _save(self) -> None:
-        self._saving.stop()
-        if self._shelf is None or not self._conversation.turns:
-            return
-        shelf, current = self._shelf, self._conversation
-        if self._writing is not None and self._writing.state.has_text:
-            turn = session.turn_of(self._writing.state, self._writing.view.text)
-            current = session.answered(current, turn)
-        key = self._attempt(lambda: shelf.save(current))
-        if key and key != self._conversation.key:
-            self._conversation = replace(self._conversation, key=key)
-
-    def _save_settings(self) -> None:
-        if self._conversation.key:
-            self._save()
-
-    def _attempt(self, work: Callable[[], T]) -> T | None:
-        """A disk that fails is told in words, and the chat goes on."""
-        try:
-            return work()
-        except (ShardboardError, OSError, sqlite3.Error) as error:
-            self.banner.show_error(error)
-            return None
-
-    def _open_list(self) -> None:
-        self.list_popover.search.clear()
-        self._fill_list()
-        self.list_popover.open_above(self.header.list_button)
-
-    def _fill_list(self) -> None:
-        shelf = self._shelf
-        listed = self._attempt(lambda: shelf.list(self.list_popover.search.text())) if shelf is not None else ()
-        self.list_popover.show_conversations(listed or (), self._conversation.key, BUSY if self.writing else "")
-
-    def _delete(self, key: str) -> None:
-        if self._shelf is None or self.writing:
-            return
-        shelf = self._shelf
-        self._attempt(lambda: shelf.delete(key))
-        if key == self._conversation.key:
-            self._show_conversation(Conversation(settings=self._conversation.settings))
-        self._fill_list()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QPoint, QRegularExpression, Qt, Signal
 from PySide6.QtGui import QRegularExpressionValidator
 from PySide6.QtWidgets import (
+    QComboBox,
     QDoubleSpinBox,
     QFormLayout,
     QFrame,
@@ -18,9 +20,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.core.generation.request import Sampling
+from app.core.chat.conversation import Settings
+from app.core.chat.presets import Preset, matching
 from app.ui.theme import SPACE
-from app.ui.widgets import WrappedLabel, label, push_button
+from app.ui.widgets import WrappedLabel, explain, label, push_button
 
 MAX_TOKENS_LIMIT = 131_072
 SEED_LIMIT = 2**32 - 1
@@ -123,15 +126,35 @@ def _whole(name: str, low: int, high: int, tip: str, off: str = "") -> QSpinBox:
 
 
 class SamplingPopover(Popover):
-    """How the next token is chosen. Signals: edited(Sampling, max_tokens), at each change."""
+    """How the next token is chosen, what happens when the context is full, and presets of all that.
 
-    edited = Signal(object, int)
+    Signals: edited(Settings), at each change; preset_chosen(name); preset_kept(name), the settings are to be kept under
+    this name; preset_dropped(name).
+    """
 
-    def __init__(self, defaults: tuple[Sampling, int], parent: QWidget | None = None) -> None:
-        super().__init__("Sampling", 290, parent)
+    edited = Signal(object)
+    preset_chosen = Signal(str)
+    preset_kept = Signal(str)
+    preset_dropped = Signal(str)
+
+    def __init__(self, defaults: Settings, parent: QWidget | None = None) -> None:
+        super().__init__("Sampling", 310, parent)
         self._defaults = defaults
-        self._base = defaults[0]
+        self._base = defaults
+        self._presets: tuple[Preset, ...] = ()
         self._filling = False
+        self.preset = QComboBox()
+        self.preset.setEditable(True)
+        self.preset.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.preset.setAccessibleName("Preset")
+        self.preset.setToolTip("Settings under a name. Choose one, or write a new name and keep these settings as it.")
+        self.preset.lineEdit().setPlaceholderText("none; write a name to keep these")
+        self.preset.lineEdit().setAccessibleName("Name of the preset")
+        self.preset.view().setAccessibleName("Presets")
+        self.keep = push_button("Keep", "quiet", lambda: self.preset_kept.emit(self.preset.currentText()))
+        self.drop = push_button("Delete", "quiet", lambda: self.preset_dropped.emit(self.preset.currentText()))
+        self.keep.setAccessibleName("Keep these settings as a preset")
+        self.drop.setAccessibleName("Delete this preset")
         self.temperature = _number("Temperature", 0, 2, 0.05, "0 always takes the likeliest token.", "0 (greedy)")
         self.top_p = _number("Top-p", 0.01, 1, 0.05, "Keeps the likeliest tokens up to this share. 1 keeps all.")
         self.top_k = _whole("Top-k", 0, 10_000, "Keeps this many of the likeliest tokens.", "off")
@@ -143,48 +166,73 @@ class SamplingPopover(Popover):
         self.seed.setPlaceholderText("random")
         self.seed.setToolTip("The same seed and settings give the same answer. Empty: a random one.")
         self.seed.setValidator(QRegularExpressionValidator(QRegularExpression(r"\d{0,10}"), self.seed))
+        self.when_full = QComboBox()
+        self.when_full.setAccessibleName("When the context is full")
+        self.when_full.setToolTip("What happens when the conversation is longer than the deployment's context")
+        self.when_full.addItem("tell me", "stop")
+        self.when_full.addItem("forget the oldest", "forget")
+        self.when_full.view().setAccessibleName("What happens when the context is full")
+        self._lay_out()
+        for box in (self.temperature, self.top_p, self.min_p, self.penalty, self.top_k, self.max_tokens):
+            box.valueChanged.connect(self._edited)
+        self.seed.textChanged.connect(self._edited)
+        self.when_full.currentIndexChanged.connect(self._edited)
+        self.preset.activated.connect(self._choose)
+        self.preset.editTextChanged.connect(self._explain)
+        self.show_values(defaults, ())
 
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        row.addWidget(self.preset, 1)
+        row.addWidget(self.keep)
+        row.addWidget(self.drop)
+        self.body.addLayout(row)
         form = QFormLayout()
         form.setHorizontalSpacing(SPACE.l)
         form.setVerticalSpacing(SPACE.s)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter)
         fields = (self.temperature, self.top_p, self.top_k, self.min_p, self.penalty, self.seed, self.max_tokens)
-        for field in fields:
-            title = label(field.accessibleName())
+        for field in (*fields, self.when_full):
+            short = "When full" if field is self.when_full else field.accessibleName()
+            title = label(short)
             title.setBuddy(field)
             title.setMinimumHeight(field.sizeHint().height())
             form.addRow(title, field)
         self.body.addLayout(form)
-        row = QHBoxLayout()
+        foot = QHBoxLayout()
         self.reset = push_button("Defaults", "quiet", self._reset)
         self.done = push_button("Done", "", self.close)
-        row.addWidget(self.reset)
-        row.addStretch(1)
-        row.addWidget(self.done)
+        foot.addWidget(self.reset)
+        foot.addStretch(1)
+        foot.addWidget(self.done)
         self.body.addSpacing(SPACE.xs)
-        self.body.addLayout(row)
-        for box in (self.temperature, self.top_p, self.min_p, self.penalty, self.top_k, self.max_tokens):
-            box.valueChanged.connect(self._edited)
-        self.seed.textChanged.connect(self._edited)
-        self.show_values(*defaults)
+        self.body.addLayout(foot)
 
-    def show_values(self, sampling: Sampling, max_tokens: int) -> None:
+    def show_values(self, settings: Settings, presets: Sequence[Preset]) -> None:
         self._filling = True
-        self._base = sampling
+        self._base = settings
+        sampling = settings.sampling
         self.temperature.setValue(sampling.temperature)
         self.top_p.setValue(sampling.top_p)
         self.top_k.setValue(sampling.top_k)
         self.min_p.setValue(sampling.min_p)
         self.penalty.setValue(sampling.repetition_penalty)
-        self.max_tokens.setValue(max_tokens)
+        self.max_tokens.setValue(settings.max_tokens)
         self.seed.setText("" if sampling.seed is None else str(sampling.seed))
+        self.when_full.setCurrentIndex(self.when_full.findData(settings.when_full))
+        if tuple(presets) != self._presets or not self.preset.count():
+            self._presets = tuple(presets)
+            self.preset.clear()
+            self.preset.addItems([preset.name for preset in presets])
         self._filling = False
+        self._name(settings)
 
-    def values(self) -> tuple[Sampling, int]:
+    def values(self) -> Settings:
         seed = self.seed.text()
         sampling = replace(
-            self._base,
+            self._base.sampling,
             temperature=round(self.temperature.value(), 4),
             top_p=round(self.top_p.value(), 4),
             top_k=self.top_k.value(),
@@ -192,16 +240,37 @@ class SamplingPopover(Popover):
             repetition_penalty=round(self.penalty.value(), 4),
             seed=min(int(seed), SEED_LIMIT) if seed else None,
         )
-        return sampling, self.max_tokens.value()
+        when_full = "forget" if self.when_full.currentData() == "forget" else "stop"
+        return replace(self._base, sampling=sampling, max_tokens=self.max_tokens.value(), when_full=when_full)
 
     def focus_first(self) -> None:
         self.temperature.setFocus()
         self.temperature.selectAll()
 
+    def _name(self, settings: Settings) -> None:
+        """The preset that these settings are; none, where they are none."""
+        self.preset.setCurrentIndex(self.preset.findText(matching(self._presets, settings)))
+        if self.preset.currentIndex() < 0:
+            self.preset.setEditText("")
+        self._explain()
+
+    def _explain(self) -> None:
+        name = self.preset.currentText().strip()
+        known = next((preset for preset in self._presets if preset.name == name), None)
+        fixed = "It comes with Shardboard and stays as it is." if known and known.built_in else ""
+        explain(self.keep, fixed or ("" if name else "Write a name for these settings first."), "Keep under this name")
+        explain(self.drop, fixed or ("" if known else "Choose one of your presets first."), "Delete this preset")
+
+    def _choose(self, number: int) -> None:
+        if 0 <= number < len(self._presets):
+            self.preset_chosen.emit(self._presets[number].name)
+
     def _reset(self) -> None:
-        self.show_values(*self._defaults)
+        self.show_values(replace(self._defaults, system_prompt=self._base.system_prompt), self._presets)
         self._edited()
 
     def _edited(self) -> None:
         if not self._filling:
-            self.edited.emit(*self.values())
+            self._base = self.values()
+            self._name(self._base)
+            self.edited.emit(self._base)

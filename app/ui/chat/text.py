@@ -6,39 +6,18 @@ Everything here is a pure function. A figure that was not measured is left out, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from app.core.chat.conversation import Figures, Problem, title_of
 from app.core.errors import SentenceError
 from app.core.snapshot import DeploymentState, DeploymentView
+
+__all__ = ["Figures", "Problem", "title_of"]
 
 RENDER_LIMIT_BYTES = 64 * 1024
 RUN_LIMIT = 2000  # characters without a break that Qt still lays out quickly
 
 _LONG_RUN = re.compile(rf"\S{{{RUN_LIMIT + 1},}}")
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What was measured of one answer. None means not measured."""
-
-    tokens_per_s: float | None = None
-    first_token_ms: float | None = None
-    completion_tokens: int | None = None
-    prompt_tokens: int | None = None
-    stages: int | None = None
-
-    @property
-    def used_tokens(self) -> int | None:
-        """Of the context; None while the prompt was not measured."""
-        return None if self.prompt_tokens is None else self.prompt_tokens + (self.completion_tokens or 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """An error in words: what is wrong, and what can be done about it."""
-
-    cause: str
-    remedy: str = ""
 
 
 def count(number: int) -> str:
@@ -67,6 +46,32 @@ def figures_line(figures: Figures) -> str:
     return " · ".join(parts)
 
 
+def shares_line(shares: Sequence[tuple[str, float]]) -> str:
+    """ "Of each token: studio-a 31 % · mini-1 60 % · elsewhere 9 %"; "" where nothing was measured."""
+    if not shares:
+        return ""
+    parts = [f"{node} {100 * share:.0f} %" for node, share in shares]
+    rest = 1 - sum(share for _, share in shares)
+    if rest >= 0.005:
+        parts.append(f"elsewhere {100 * rest:.0f} %")
+    return "Of each token: " + " · ".join(parts)
+
+
+def queued_line(place: int) -> str:
+    return f"Waiting for memory that other answers hold: place {place} in the queue"
+
+
+def left_line(messages: int) -> str:
+    """What is said of messages that were not sent, where the context is full."""
+    what = "The oldest message was" if messages == 1 else f"The {messages:,} oldest messages were"
+    return f"{what} not sent: the context is full."
+
+
+def thinking_title(thought: str, still: bool) -> str:
+    words = len(thought.split())
+    return f"{'Thinking…' if still else 'Thoughts'} · {plural(words, 'word')}" if words else "Thinking…"
+
+
 def prefill_line(done: int, total: int) -> str:
     if total <= 0:
         return "Reading the prompt…"
@@ -86,6 +91,10 @@ def context_nearly_full(used: int | None, limit: int) -> bool:
     return used is not None and limit > 0 and used >= limit * 0.9
 
 
+def context_full(used: int | None, limit: int) -> bool:
+    return used is not None and 0 < limit <= used
+
+
 def deployment_obstacle(deployment: DeploymentView) -> str:
     """Why no answer can be asked for; "" when one can."""
     match deployment.state:
@@ -99,11 +108,11 @@ def deployment_obstacle(deployment: DeploymentView) -> str:
             return f"The deployment failed. {deployment.text}".strip()
 
 
-def send_obstacle(deployment: DeploymentView, writing: bool, draft: str) -> str:
+def send_obstacle(deployment: DeploymentView, writing: bool, draft: str, attached: bool = False) -> str:
     """Why Send is disabled; "" when it is not."""
     if writing:
         return "An answer is being written."
-    return deployment_obstacle(deployment) or ("" if draft.strip() else "Write a message first.")
+    return deployment_obstacle(deployment) or ("" if draft.strip() or attached else "Write a message first.")
 
 
 def stop_obstacle(writing: bool) -> str:
@@ -155,13 +164,3 @@ def cap(text: str, limit: int = RENDER_LIMIT_BYTES) -> tuple[str, bool]:
 
 def size(byte_count: int) -> str:
     return f"{byte_count / 1024:,.0f} KiB" if byte_count < 1024 * 1024 else f"{byte_count / 1024 / 1024:,.1f} MiB"
-
-
-def title_of(first_message: str, limit: int = 48) -> str:
-    """A conversation's title from its first message: one line, cut at a word."""
-    line = " ".join(first_message.split())
-    if len(line) <= limit:
-        return line
-    head = line[: limit - 1]
-    space = head.rfind(" ")
-    return (head[:space] if space > limit // 2 else head).rstrip(" ,.;:") + "…"

@@ -25,6 +25,7 @@ from app.ui.widgets import (
     push_button,
     set_tone,
 )
+from app.ui.widgets.labels import plain_tooltip
 
 SAMPLE_S = 0.24  # a beat comes four times a second
 TONES = {
@@ -105,10 +106,9 @@ class NodeCard(Card):
         held = words.layers(stage.first, stage.last) if stage else ""
         self.chip.setText(" · ".join(part for part in (held, _short(facts)) if part) or "Not seen yet")
         self.state.set(node.state.value, TONES[node.state])
-        self.state.setToolTip(node.state_text)
-        self.name.setToolTip(
-            f"{node.name} at {node.address}\nfingerprint {words.short_fingerprint(node.fingerprint)}\n{node.os}"
-        )
+        self.state.setToolTip(plain_tooltip(node.state_text))
+        fingerprint = words.short_fingerprint(node.fingerprint)
+        self.name.setToolTip(plain_tooltip(f"{node.name} at {node.address}\nfingerprint {fingerprint}\n{node.os}"))
         self.bar.show_memory(memory)
         self._show_legend()
         self.compute.setText(words.milliseconds(stage.compute_ms.p50 if stage and stage.compute_ms else None))

@@ -61,6 +61,8 @@ class ResponsiveGrid(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place(self.width(), apply=True)
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()  # the height follows the width
 
     def _place(self, width: int, apply: bool) -> int:
         count = len(self._widgets)

@@ -6,10 +6,10 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.core.chat.shelf import Shelf
 from app.core.snapshot import Snapshot
 from app.ui.bridge import CoreBridge
 from app.ui.chat import ChatPane
-from app.ui.chat.session import Shelf
 from app.ui.theme import Theme
 from tests.ui.chat.fakes import ScriptedController, Step
 

@@ -10,11 +10,13 @@ from app.core.generation.request import (
     GenerationRequest,
     GenerationResult,
     GenerationUpdate,
+    Message,
     PrefillProgress,
     StageReport,
     StageTiming,
     TokenEvent,
 )
+from app.core.placement.placement import Placement, StageRange
 from app.core.snapshot import ActivityEntry, DeploymentState, DeploymentView, Snapshot
 
 TIMINGS = tuple(StageTiming(stage, 0.4, 0.1, 12.0, 0.1, 4096) for stage in range(3))
@@ -22,8 +24,30 @@ STAGES = tuple(StageReport(name, 0, 3, 1, 1, None, None, None) for name in ("stu
 Step = GenerationUpdate | BaseException | float  # a number: wait so many seconds
 
 
-def deployed(state: DeploymentState = DeploymentState.READY, text: str = "", context: int = 8192) -> Snapshot:
-    return Snapshot(deployment=DeploymentView(state, text, 1, "tinychat", None, context))
+PLACED = Placement(
+    12, tuple(StageRange(name, 4 * n, 4 * n + 3) for n, name in enumerate(("studio-a", "mini-1", "mini-2")))
+)
+
+
+def deployed(
+    state: DeploymentState = DeploymentState.READY,
+    text: str = "",
+    context: int = 8192,
+    placement: Placement | None = None,
+) -> Snapshot:
+    return Snapshot(deployment=DeploymentView(state, text, 1, "tinychat", placement, context))
+
+
+def measured(text: str, size: int = 5, lap_ms: float = 47.0) -> list[Step]:
+    """An answer whose tokens carry times that differ, as real ones do."""
+    steps: list[Step] = [PrefillProgress(1098, 1098)]
+    at = 412.0
+    for number, start in enumerate(range(0, len(text), size)):
+        wave = 1 + (number * 7 % 11) / 10
+        timings = tuple(StageTiming(s, 2.0 * wave, 0.6 * wave, (4 + 5 * s) * wave, 0.5, 4096) for s in range(3))
+        at += sum(t.hop_ms + t.queue_ms + t.compute_ms + t.serialise_ms for t in timings) * 1.06
+        steps.append(TokenEvent(7, text[start : start + size], timings, at, sent_ms=at))
+    return [*steps, result(text, len(steps) - 1)]
 
 
 def token(text: str, at_ms: float = 412.0) -> TokenEvent:
@@ -50,6 +74,13 @@ def whole(text: str, size: int = 5) -> list[Step]:
     steps: list[Step] = [PrefillProgress(512, 1098), PrefillProgress(1098, 1098)]
     steps += [token(piece, 412 + 47 * number) for number, piece in enumerate(pieces)]
     return [*steps, result(text, len(pieces))]
+
+
+class Words:
+    """A tokenizer that makes a token of each word."""
+
+    def render(self, messages: Sequence[Message], continue_last: bool = False) -> list[int]:
+        return [7 for message in messages for _ in message.content.split()]
 
 
 class ScriptedController(Controller):
@@ -89,6 +120,9 @@ class ScriptedController(Controller):
     async def start(self) -> None: ...
 
     async def close(self) -> None: ...
+
+    async def tokenizer(self) -> Words:  # type: ignore[override]
+        return Words()
 
     async def generate(self, request: GenerationRequest) -> AsyncIterator[GenerationUpdate]:
         self.requests.append(request)

@@ -9,15 +9,17 @@ from pathlib import Path
 from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
+from app.core.chat.conversation import Attachment, Conversation, asked
+from app.core.chat.shelf import StoreShelf
 from app.core.chat.store import ConversationStore
 from app.core.errors import ShardboardError
 from app.core.generation.request import GenerationEventNote, PrefillProgress
 from app.core.snapshot import ActivityEntry, DeploymentState, Level, Snapshot
 from app.ui.bridge import CoreBridge
-from app.ui.chat import ChatPane, session
-from app.ui.chat.shelf import StoreShelf
+from app.ui.chat import ChatPane
+from app.ui.chat.answer_view import AnswerView
 from app.ui.theme import Theme
-from tests.ui.chat.fakes import ScriptedController, Step, deployed, result, token, whole
+from tests.ui.chat.fakes import PLACED, ScriptedController, Step, deployed, measured, result, token, whole
 
 ANSWER = '''A pipeline splits a model **by depth**: each Mac holds a contiguous range of layers and hands its \
 *hidden state* to the next one.
@@ -63,6 +65,43 @@ RTL = "مرحبا! هذا جواب **قصير** عن الطبقات.\n\n- أول
 QUESTION = "How does splitting a model across Macs change token latency?"
 
 
+THINKING = """<think>
+The reader asks how a split changes latency. First the sum of the stages, then the links.
+</think>
+
+It adds **one hop** per boundary."""
+MATH = r"""The time of a token is $t = \sum_{i=1}^{n} \left( c_i + \frac{h_i}{2} \right)$, where $c_i \geq 0$:
+
+$$ t_{\max} \leq n \cdot \max_i c_i + \mathcal{O}(\sqrt{n}) $$
+
+It costs $5, not $10, and \(x^2 \in \mathbb{R}\)."""
+
+
+def last(pane: ChatPane) -> AnswerView:
+    view = pane.transcript.messages[-1]
+    assert isinstance(view, AnswerView)
+    return view
+
+
+def open_lane(pane: ChatPane) -> None:
+    pane.header.lane_button.click()
+
+
+def branches(pane: ChatPane) -> None:
+    pane.regenerate()
+    wait(0.3)
+    pane.edit(0, "How does a hop change it?")
+    wait(0.3)
+
+
+def attach(pane: ChatPane) -> None:
+    files = (Attachment("placement_notes_of_november.md", "words " * 900), Attachment("run.log", "x" * 90_000))
+    pane.composer.set_attachments(files)
+    pane.send("What do these say?")
+    wait(0.3)
+    pane.composer.set_attachments(files)
+
+
 def wait(seconds: float) -> None:
     loop = QEventLoop()
     QTimer.singleShot(round(seconds * 1000), loop.quit)
@@ -76,7 +115,7 @@ def chat(folder: Path, name: str, script: list[Step], question: str, width: int,
     bridge.start()
     shelf = StoreShelf(ConversationStore(Path(":memory:")))
     for words in ("Why is the sky blue?", "Plan a trip to Lisbon with two children and a dog", "ما هي الطبقات؟"):
-        shelf.save(session.asked(session.Conversation(), words))
+        shelf.save(asked(Conversation(words, folder="Travel" if "Lisbon" in words else ""), words))
     pane = ChatPane(bridge, shelf)
     pane.resize(width, int(more.get("height", 868)))  # type: ignore[call-overload]
     pane.setAutoFillBackground(True)
@@ -85,13 +124,17 @@ def chat(folder: Path, name: str, script: list[Step], question: str, width: int,
     if question:
         pane.send(question)
         wait(float(more.get("after", 1.0)))  # type: ignore[arg-type]
+    if then := more.get("then"):
+        then(pane)  # type: ignore[operator]
+        wait(0.2)
     if more.get("top"):
         pane.transcript.verticalScrollBar().setValue(0)
         wait(0.1)
-    popover = {"prompt": pane.prompt_popover, "sampling": pane.sampling_popover, "list": pane.list_popover}
+    popover = {"prompt": pane.options.prompt, "sampling": pane.options.sampling, "list": pane.options.list}
     target: QWidget = pane
     if opened := more.get("popover"):
-        {"prompt": pane._open_prompt, "sampling": pane._open_sampling, "list": pane._open_list}[str(opened)]()
+        options = pane.options
+        {"prompt": options.open_prompt, "sampling": options.open_sampling, "list": options.open_list}[str(opened)]()
         target = popover[str(opened)]
         wait(0.1)
     target.grab().save(str(folder / f"{name}.png"))
@@ -123,6 +166,16 @@ def cases() -> dict[str, tuple[list[Step], str, dict[str, object]]]:
         "sampling": ([], "", {"popover": "sampling"}),
         "prompt": ([], "", {"popover": "prompt"}),
         "list": ([], "", {"popover": "list"}),
+        "thinking": (whole(THINKING), QUESTION, {"then": lambda pane: last(pane).thinking.toggle.click()}),
+        "thinking-folded": ([*whole(THINKING)[:20], 60.0], QUESTION, {}),
+        "lane": (measured(ANSWER), QUESTION, {"snapshot": deployed(placement=PLACED), "then": open_lane}),
+        "lane-empty": ([], "", {"then": open_lane}),
+        "branches": (whole("One."), QUESTION, {"then": branches}),
+        "editing": (whole(ANSWER[:300]), QUESTION, {"then": lambda pane: pane.transcript.messages[0].begin_edit()}),
+        "attached": (whole("Two files."), QUESTION, {"then": attach}),
+        "math": (whole(MATH), QUESTION, {}),
+        "full": (whole("Yes."), QUESTION, {"snapshot": deployed(context=1090)}),
+        "stopped": ([*whole(ANSWER)[:60], result("", 60, "length")], QUESTION, {}),
         "short": ([token("Yes"), result("Yes.", 2)], "Is it on?", {"height": 420}),
     }
 

@@ -11,15 +11,15 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QAbstractScrollArea, QAbstractSpinBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.core.chat.shelf import StoreShelf
 from app.core.chat.store import ConversationStore
 from app.core.errors import ShardboardError
 from app.core.generation.request import GenerationEventNote, Message, PrefillProgress
 from app.core.snapshot import DeploymentState
 from app.ui.chat import ChatPane
+from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.code_block import CodeBlock
-from app.ui.chat.message import AnswerView
 from app.ui.chat.rich import TableView
-from app.ui.chat.shelf import StoreShelf
 from tests.ui.chat.conftest import Open
 from tests.ui.chat.fakes import Step, deployed, result, token, whole
 from tests.ui.chat.shots import ANSWER, WIDE
@@ -169,24 +169,29 @@ def test_errors_stand_in_words_in_the_answers_place(
     assert controller.requests[1].messages == (Message("user", "Go"),)
 
 
-def test_only_the_last_answer_can_be_written_again(qtbot: QtBot, open_chat: Open) -> None:
-    pane, controller = open_chat(whole("One."), whole("Two."))
+def test_any_answer_can_be_written_again(qtbot: QtBot, open_chat: Open) -> None:
+    pane, controller = open_chat(whole("One."), whole("Two."), whole("Other one."))
     ask(qtbot, pane, "First")
     first = finished(qtbot, pane)
     ask(qtbot, pane, "Second")
-    second = finished(qtbot, pane)
-    assert first.regenerate.isHidden() and second.regenerate.isVisible()
+    finished(qtbot, pane)
     assert [message.role for message in controller.requests[1].messages] == ["user", "assistant", "user"]
+    qtbot.mouseClick(first.regenerate, Qt.MouseButton.LeftButton)
+    again = finished(qtbot, pane)
+    assert again.text == "Other one." and controller.requests[2].messages == (Message("user", "First"),)
+    assert again.nav.place.text() == "2 / 2"
+    qtbot.mouseClick(again.nav.previous, Qt.MouseButton.LeftButton)
+    assert [turn.text for turn in pane.conversation.shown] == ["First", "One.", "Second", "Two."]
 
 
 @popup
 def test_settings_are_kept_with_the_conversation(qtbot: QtBot, open_chat: Open, shelf: StoreShelf) -> None:
     pane, controller = open_chat(whole("Hi."), shelf=shelf)
     qtbot.mouseClick(pane.composer.system_prompt, Qt.MouseButton.LeftButton)
-    qtbot.keyClicks(pane.prompt_popover.edit, "Be brief.")
-    qtbot.mouseClick(pane.prompt_popover.done, Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(pane.options.prompt.edit, "Be brief.")
+    qtbot.mouseClick(pane.options.prompt.done, Qt.MouseButton.LeftButton)
     qtbot.mouseClick(pane.composer.sampling, Qt.MouseButton.LeftButton)
-    sampling = pane.sampling_popover
+    sampling = pane.options.sampling
     sampling.temperature.selectAll()
     qtbot.keyClicks(sampling.temperature, "0.7")
     qtbot.keyClicks(sampling.seed, "42x")
@@ -214,11 +219,11 @@ def test_conversations_are_opened_searched_and_deleted(qtbot: QtBot, open_chat: 
     ask(qtbot, pane, "About hops")
     finished(qtbot, pane)
     qtbot.mouseClick(pane.header.list_button, Qt.MouseButton.LeftButton)
-    rows = pane.list_popover.rows
+    rows = pane.options.list.rows
     assert rows.count() == 2
-    qtbot.keyClicks(pane.list_popover.search, "stages")
+    qtbot.keyClicks(pane.options.list.search, "stages")
     assert rows.count() == 1
-    qtbot.keyClick(pane.list_popover.search, Qt.Key.Key_Return)
+    qtbot.keyClick(pane.options.list.search, Qt.Key.Key_Return)
     assert pane.conversation.title == "About stages"
     assert shown(running(pane).figures.text()).endswith("4 tokens · 3 stages")
     assert pane.header.meter.text() == "1,102 / 8,192 tokens"
@@ -226,13 +231,13 @@ def test_conversations_are_opened_searched_and_deleted(qtbot: QtBot, open_chat: 
     qtbot.keyClick(rows, Qt.Key.Key_Delete)
     assert [listed.title for listed in shelf.list()] == ["About hops"]
     assert pane.empty.isVisible()
-    pane.list_popover.close()
+    pane.options.list.close()
 
 
 def test_what_came_is_kept_while_the_answer_is_written(qtbot: QtBot, open_chat: Open, shelf: StoreShelf) -> None:
     pane, _ = open_chat([token("so far"), 30.0], shelf=shelf)
     ask(qtbot, pane, "Go")
-    qtbot.waitUntil(lambda: len(shelf.load(shelf.list()[0].key).turns) == 2, timeout=4000)
+    qtbot.waitUntil(lambda: shelf.load(shelf.list()[0].key).turns[-1].text == "so far", timeout=4000)
     kept = shelf.load(shelf.list()[0].key).turns[-1]
     assert (kept.text, kept.outcome) == ("so far", "interrupted")
     pane.stop()

@@ -104,7 +104,7 @@ def test_figures_are_medians_and_say_how_far_apart_they_lie(report: dict[str, An
     assert report["spread"]["decode_tokens_per_s_per_stream"] == pytest.approx(
         {"median": 112.5, "min": 75.0, "p25": 93.75, "p75": 131.25, "max": 150.0}
     )
-    assert report["spread"]["decode_tokens_per_s_total"]["max"] == pytest.approx(6 / 0.025)
+    assert report["spread"]["decode_tokens_per_s_total"]["max"] == pytest.approx(4 / 0.015)  # while both are written
     assert report["ratio"]["decode"] == pytest.approx(1.125) and report["same_tokens"] is True
     assert report["accounting"]["accounted"] == pytest.approx(1.0)
     assert report["accounting"]["tokens_per_lap"] == pytest.approx(1.5)

@@ -26,11 +26,13 @@ def test_a_cache_grows_to_its_window_and_no_further() -> None:
 
 def test_overhead_is_the_process_a_chunk_and_the_caches_slack() -> None:
     inventory = model([GB] * 3, kv=[100, 100, 0], limits=[None, 128, None], hidden=8, config={"intermediate_size": 20})
-    chunk = 2 * CHUNK_TOKENS * (6 * 8 + 3 * 20)
-    assert needs(inventory, 0, 0, 1024).overhead_bytes == PROCESS_BYTES + chunk + 100 * 1024
-    assert needs(inventory, 0, 0, 1000).overhead_bytes == PROCESS_BYTES + chunk + 100 * 24 + 100 * 1000
-    assert needs(inventory, 1, 1, 1024).overhead_bytes == PROCESS_BYTES + chunk + 100 * 511 + 100 * 128
-    assert needs(inventory, 2, 2, 1024).overhead_bytes == PROCESS_BYTES + chunk + 4 * 16 * 4
+    long, a_token = 2 * CHUNK_TOKENS, 2 * (6 * 8 + 3 * 20)
+    base = PROCESS_BYTES + a_token * CHUNK_TOKENS
+    assert needs(inventory, 0, 0, long).overhead_bytes == base + 100 * long
+    assert needs(inventory, 0, 0, long - 24).overhead_bytes == base + 100 * 24 + 100 * (long - 24)
+    assert needs(inventory, 1, 1, long).overhead_bytes == base + 100 * (CHUNK_TOKENS - 1) + 100 * 128
+    assert needs(inventory, 2, 2, long).overhead_bytes == base + 4 * 16 * 4
+    assert needs(inventory, 2, 2, 256).overhead_bytes == PROCESS_BYTES + a_token * 256 + 4 * 16 * 4
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def greedy(stage: Stage, tokens: list[int], count: int) -> list[int]:
 
 def guessed(draft: Draft, number: int, count: int) -> list[int]:
     while len(draft.guesses(number)) < count:
-        assert draft.advance(number, 0.001)
+        assert draft.advance(number, 10.0)
     return list(draft.guesses(number))
 
 
@@ -95,6 +95,6 @@ def test_caches_are_few_and_given_back(stage: Stage) -> None:
     assert not draft.open(1, GREEDY, list(range(64)), 64), "longer than the draft can read"
     assert draft.open(1, GREEDY, list(range(62)), 62)
     guessed(draft, 1, 2)
-    assert not draft.advance(1, 0.001), "its context is full"
+    assert not draft.advance(1, 10.0), "its context is full"
     draft.settle(1, [1, 2])
     assert draft.behind_s(1) is None and draft.bytes() == 0

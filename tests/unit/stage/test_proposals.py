@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from shardd.stage.draft import Line
 from shardd.stage.speculation import (
     HOPE,
-    LOSS_SHARE,
     MOST_PROPOSED,
     Advisor,
     Laps,
@@ -91,7 +90,9 @@ def test_what_can_be_afforded() -> None:
     assert most_affordable(0.0, laps) == 0
     assert most_affordable(0.45, laps) == 4
     assert most_affordable(0.45, laps, 0.001) == 2
+    assert most_affordable(0.45, laps, 0.001, accepted=0.5) == 4
     assert most_affordable(9.0, laps) == MOST_PROPOSED
+    assert most_affordable(-0.1, laps, accepted=0.9) == 0
 
 
 def test_laps_forget_an_accident() -> None:
@@ -130,8 +131,8 @@ def test_what_does_not_pay_costs_little(accepted: float, token_s: float) -> None
             ledger.book(right + 1, (lap + token_s * count) / plain)
             advisor.learn(count, right)
             spent, tokens, tried = spent + lap + token_s * count, tokens + right + 1, tried + (count > 0)
-    assert tried > 0
-    assert spent <= tokens * plain * (1 + LOSS_SHARE) + 1.5 * plain
+    assert tried > 0 or token_s > plain, "a try that is not too dear is made"
+    assert spent <= tokens * plain * 1.03
 
 
 def test_what_pays_is_proposed() -> None:

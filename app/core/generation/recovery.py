@@ -1,0 +1,40 @@
+"""An answer that was interrupted: what is said when it goes on, and what its time went into. Pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.core.deployment.loss import Loss
+
+MAX_IN_A_ROW = 3  # interruptions without a token in between: the answer itself may be what ends the stages
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """An answer's tokens on their way through the stages again. last_at: when its last token came; time.monotonic."""
+
+    loss: Loss
+    last_at: float
+    opened_at: float = field(default_factory=time.monotonic)
+
+    def parts_s(self, now: float) -> dict[str, float]:
+        """Where the time since the last token went, in seconds."""
+        known = self.loss.known_at
+        return {
+            "noticed": max(0.0, known - self.last_at) if known else 0.0,
+            **self.loss.parts,
+            "replayed": now - self.opened_at,
+        }
+
+    def sentence(self, now: float) -> str:
+        """What happened and how long it took."""
+        return continued(self.loss, now - self.last_at, self.parts_s(now))
+
+
+def continued(loss: Loss, seconds: float, parts: Mapping[str, float]) -> str:
+    """`local-2 was lost; its layers 4 to 7 moved to local-3; continued after 1.4 s (noticed 0.1, ...).`"""
+    lost = f"{loss.node} was lost" if loss.node else loss.cause.rstrip(".")
+    listed = ", ".join(f"{name} {part:.2f}" for name, part in parts.items())
+    return f"{lost}; {loss.how}; continued after {seconds:.1f} s ({listed})."

@@ -1,0 +1,158 @@
+"""The hub: a list that grows as results come, and what a model there would mean for this cluster."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from app.core.errors import SentenceError
+from app.core.library.hub import HubModel
+from app.core.library.library import LibraryView
+from app.ui import words
+from app.ui.bridge import CoreBridge, Stream
+from app.ui.models import facts
+from app.ui.models.cards import HubCard, tab_through
+from app.ui.models.disk_pane import CARD_WIDTH
+from app.ui.models.outlook import Outlook
+from app.ui.theme import SPACE
+from app.ui.widgets import Banner, ResponsiveGrid, WrappedLabel
+
+PATIENCE_MS = 4000
+BROWSING = "The models for MLX that most people download, from mlx-community."
+
+
+class HubPane(QWidget):
+    """Signals: pull_wanted(repo)."""
+
+    pull_wanted = Signal(str)
+
+    def __init__(self, bridge: CoreBridge, outlook: Outlook, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._outlook = outlook
+        self._view = LibraryView()
+        self._token_known = False
+        self._stream: Stream | None = None
+        self.words: str | None = None  # what the list is for; None before the first search
+        self.cards: dict[str, HubCard] = {}
+        self._came = False
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(PATIENCE_MS)
+        self._patience.timeout.connect(lambda: self._say(f"The hub has not answered yet. {facts.OFFLINE}"))
+        self.status = WrappedLabel("", "muted")
+        self.banner = Banner()
+        self.grid = ResponsiveGrid(CARD_WIDTH, most=3)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SPACE.m)
+        column.addWidget(self.status)
+        column.addWidget(self.banner)
+        column.addWidget(self.grid)
+        column.addStretch(1)
+        outlook.changed.connect(self._show_known)
+        outlook.fitted.connect(lambda: [self._show_known(key) for key in self.cards])
+
+    @property
+    def searching(self) -> bool:
+        return self._stream is not None
+
+    def search(self, text: str) -> None:
+        """Lists what fits the words; the most downloaded models where there are none. Replaces a search under way."""
+        if self._stream is not None:
+            self._stream.cancel()
+        self.words = text.strip()
+        self.banner.hide()
+        self._came = False
+        self._say("Asking the hub…")
+        self._patience.start()
+        stream = self._stream = self._bridge.stream(lambda controller: controller.library.search_stepwise(text))
+        stream.updates.connect(lambda batch: self._found(stream, batch[-1]))
+        stream.finished.connect(lambda: self._finished(stream))
+        stream.failed.connect(lambda error: self._failed(stream, error))
+
+    def again(self) -> None:
+        self.search(self.words or "")
+
+    def show_view(self, view: LibraryView) -> None:
+        self._view = view
+        for card in self.cards.values():
+            card.show_view(view, self._token_known)
+
+    def show_token(self, known: bool) -> None:
+        self._token_known = known
+        self.show_view(self._view)
+
+    def _found(self, stream: Stream, models: tuple[HubModel, ...]) -> None:
+        if stream is not self._stream:
+            return
+        self._came = True
+        listed = {model.repo: model for model in models}
+        gone = [self.cards.pop(repo) for repo in self.cards.keys() - listed.keys()]
+        for repo, model in listed.items():
+            if repo not in self.cards:
+                self.cards[repo] = self._card(model)
+        self.cards = {repo: self.cards[repo] for repo in listed}
+        self.grid.set_widgets(list(self.cards.values()))
+        tab_through(self.banner.action_button, (stop for card in self.cards.values() for stop in card.stops))
+        self.grid.setVisible(bool(self.cards))
+        for card in gone:
+            card.deleteLater()
+
+    def _finished(self, stream: Stream) -> None:
+        if stream is not self._stream:
+            return
+        self._stream = None
+        self._patience.stop()
+        if not self.cards:
+            self._say(f'Nothing on the hub fits "{self.words}". Try fewer words, or owner/name.')
+        elif self.words:
+            self._say(f'{words.count(len(self.cards), "model")} for "{self.words}", made for MLX first')
+        else:
+            self._say(BROWSING)
+
+    def _failed(self, stream: Stream, error: BaseException) -> None:
+        if stream is not self._stream:
+            return
+        self._patience.stop()
+        if not self._came:  # what is listed was for other words
+            self._found(stream, ())
+        self._stream = None
+        self._say("")
+        if isinstance(error, SentenceError):
+            remedy = "" if "by itself" in error.remedy else error.remedy  # a search is not tried again by itself
+            self.banner.show_message(
+                error.cause, f"{remedy} {facts.OFFLINE}".strip(), "warning", "Try again", self.again, closable=False
+            )
+        else:
+            self.banner.show_error(error, "Try again", self.again)
+
+    def _say(self, text: str) -> None:
+        self.status.setText(text)
+        self.status.setVisible(bool(text))
+
+    def _card(self, model: HubModel) -> HubCard:
+        card = HubCard(model)
+        card.check_wanted.connect(self._check)
+        card.pull_wanted.connect(self.pull_wanted)
+        card.grew.connect(self.grid.relayout)
+        card.show_view(self._view, self._token_known)
+        self.cards[model.repo] = card
+        self._show_known(model.repo)
+        return card
+
+    def _check(self, repo: str) -> None:
+        self._outlook.want(repo, repo, soon=True)
+        self.cards[repo].checking()
+
+    def _show_known(self, key: str) -> None:
+        card = self.cards.get(key)
+        if card is None:
+            return
+        weighed, said = self._outlook.weighed(key), self._outlook.said(key)
+        if weighed and card.weighed is not weighed:
+            card.show_weighed(weighed)
+        if self._outlook.problem(key):
+            card.failed(self._outlook.problem(key))
+        elif said:
+            card.say(said)
