@@ -76,6 +76,7 @@ def usual_bytes(zoo: Zoo) -> int:
     return peak
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("hostile", DIRECTORIES, ids=lambda each: each.name)
 def test_a_survey_refuses_it_or_takes_no_harm(zoo: Zoo, usual_bytes: int, hostile: Any) -> None:
     document, peak = surveyed(zoo.folder(hostile.name))

@@ -49,6 +49,7 @@ async def proposed(controller: Controller, prompt: list[int]) -> None:
     raise AssertionError("a draft that knows the text was never right")
 
 
+@pytest.mark.in_turn
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("name", "draft"),

@@ -14,6 +14,7 @@ TOKENS = 64
 PROMPT = "Once upon a time"
 
 
+@pytest.mark.in_turn
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", MODELS)
 async def test_equals_mlx_lm(name: str, shared, cluster: Opener, reference) -> None:

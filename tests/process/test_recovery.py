@@ -120,6 +120,7 @@ async def test_layers_move_to_the_machines_that_are_left(cluster: Opener) -> Non
         assert (await ask(controller, STORY)).token_ids == plain.token_ids
 
 
+@pytest.mark.in_turn
 async def test_a_machine_without_layers_takes_over(cluster: Opener) -> None:
     async with cluster(built_in_model(), 3, "local-1=0-5,local-2=6-11", options=SLOW) as controller:
         plain = await ask(controller, STORY)
@@ -138,6 +139,7 @@ async def test_a_machine_without_layers_takes_over(cluster: Opener) -> None:
         await eventually(lambda: back.state is NodeState.READY and not back.stages, 15)  # what it had is unloaded
 
 
+@pytest.mark.in_turn
 async def test_a_stage_that_stands_still_is_ended_and_loaded_again(cluster: Opener) -> None:
     async with cluster(built_in_model(), 2, options=SLOW) as controller:
         plain = await ask(controller, STORY)
@@ -147,6 +149,7 @@ async def test_a_stage_that_stands_still_is_ended_and_loaded_again(cluster: Open
         assert any("has said nothing for 1.2 s" in entry.message for entry in controller.activity())
 
 
+@pytest.mark.in_turn
 async def test_where_nothing_fits_an_answer_waits_for_the_machine(cluster: Opener) -> None:
     async with cluster(built_in_model(), 1, options=PipelineOptions(layer_delay_ms=8.0)) as controller:
         plain = await ask(controller, STORY)
@@ -171,6 +174,7 @@ async def test_where_nothing_fits_an_answer_waits_for_the_machine(cluster: Opene
         assert controller.snapshot().deployment.state is DeploymentState.READY
 
 
+@pytest.mark.in_turn
 async def test_undeploying_ends_an_answer_that_waits(cluster: Opener) -> None:
     async with cluster(built_in_model(), 2, options=SLOW) as controller:
         for name in ("local-1", "local-2"):
@@ -183,6 +187,7 @@ async def test_undeploying_ends_an_answer_that_waits(cluster: Opener) -> None:
         assert result.events[-1].message == "The model was unloaded."
 
 
+@pytest.mark.in_turn
 async def test_a_stage_that_dies_while_nobody_asks_is_loaded_again(cluster: Opener) -> None:
     async with cluster(built_in_model(), 2) as controller:
         plain = await ask(controller, STORY)
@@ -201,6 +206,7 @@ async def test_a_stage_that_dies_while_nobody_asks_is_loaded_again(cluster: Open
         assert result.token_ids == plain.token_ids and not result.events
 
 
+@pytest.mark.in_turn
 async def test_an_answer_goes_on_while_its_model_is_placed_anew(cluster: Opener) -> None:
     from app.core.placement.placement import parse_placement
 

@@ -331,8 +331,8 @@ async def test_unpairing_ends_calls_lanes_and_stages(cluster: Opener, tmp_path: 
         said = await asyncio.wait_for(asyncio.gather(*ends), 5)
         assert all("is not paired with this controller" in each for each in said), said
         await eventually(lambda: not second.children(), 5)  # the stage, and its lanes with it
-        result = await asyncio.wait_for(answering, 10)
-        assert result.finish_reason == "error"
+        result = await asyncio.wait_for(answering, 60)  # on the machine that is left
+        assert "stage_lost" in [event.kind for event in result.events] and result.finish_reason != "error"
         await eventually(lambda: controller.snapshot().nodes[1].state is NodeState.NOT_PAIRED)
         assert "Pair it again" in controller.snapshot().nodes[1].state_text
         assert controller.snapshot().nodes[0].state is NodeState.READY

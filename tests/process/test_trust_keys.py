@@ -44,6 +44,7 @@ async def two_controllers(start: Callable[..., Agent], tmp_path: Path) -> AsyncI
             await controller.close()
 
 
+@pytest.mark.in_turn
 @pytest.mark.timeout(120)
 async def test_one_controller_deploys_and_the_other_is_told_who(agent: Any, tmp_path: Path) -> None:  # noqa: F811
     async with two_controllers(agent, tmp_path) as (studio, laptop):
@@ -73,6 +74,7 @@ async def test_one_controller_deploys_and_the_other_is_told_who(agent: Any, tmp_
 # -- new keys --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.in_turn
 @pytest.mark.timeout(120)
 async def test_an_agent_changes_its_key(agent: Any, tmp_path: Path) -> None:  # noqa: F811
     async with two_controllers(agent, tmp_path) as (studio, laptop):
@@ -103,6 +105,7 @@ async def test_an_agent_changes_its_key(agent: Any, tmp_path: Path) -> None:  # 
         await fresh.close()
 
 
+@pytest.mark.in_turn
 @pytest.mark.timeout(120)
 async def test_a_controller_changes_its_key_under_a_deployment(agent: Any, tmp_path: Path) -> None:  # noqa: F811
     async with two_controllers(agent, tmp_path) as (studio, laptop):

@@ -44,6 +44,7 @@ class Joined:
         self.lane.send(header, [bytes(size)] if size else [])
 
     def close(self) -> None:
+        self.inbox.give_back()
         self.lane.close()
         self._pongs.join(5)
         self.over.wait(5)
