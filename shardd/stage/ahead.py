@@ -22,7 +22,7 @@ from shardd.stage.work import Row, Step
 
 @dataclass(slots=True)
 class Built:
-    """A step's graph. places: where its input goes. before: the caches without it."""
+    """A step's graph. places: where its input goes."""
 
     rows: tuple[Row, ...]
     places: Places
@@ -30,7 +30,6 @@ class Built:
     outputs: list[mx.array]
     drawn: list[list[Drawn]]
     holder: Resident | Batch
-    before: StageCache
 
 
 class Ahead:
@@ -42,6 +41,7 @@ class Ahead:
         self._tail = tail
         self._expected: tuple[Row, ...] = ()
         self._built: Built | None = None
+        self._before: StageCache | None = None  # the caches without the built step
 
     def expect(self, step: Step) -> None:
         """A step was done: the same sequences come next, where it was a plain decode step of all that are here."""
@@ -61,7 +61,7 @@ class Ahead:
         except (RuntimeError, ValueError, MemoryError):  # it will be said when the step is really there
             holder.cache = before
             return
-        self._built = Built(rows, places, holder.cache, outputs, drawn, holder, before)
+        self._built, self._before = Built(rows, places, holder.cache, outputs, drawn, holder), before
 
     def take(self, step: Step) -> Built | None:
         """The built step, if it is this one; else the caches are as if none had been built."""
@@ -69,11 +69,10 @@ class Ahead:
         if built is None or built.rows != step.rows or not step.sample or step.count != 1:
             self.discard()
             return None
-        self._built = None
-        built.before = built.cache  # while somebody holds the old arrays, the new ones can't use their memory
+        self._built = self._before = None  # while somebody holds the old arrays, the new ones can't use their memory
         return built
 
     def discard(self) -> None:
-        built, self._built, self._expected = self._built, None, ()
-        if built is not None:
-            built.holder.cache = built.before
+        if self._built is not None and self._before is not None:
+            self._built.holder.cache = self._before
+        self._built, self._before, self._expected = None, None, ()

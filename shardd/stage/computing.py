@@ -94,9 +94,7 @@ class Computing:
         at_ns = time.monotonic_ns()
         if step.sample:
             self._last_s = time.monotonic() - began
-        payload: list[Buffer] = [
-            memoryview(cast(Any, part)) for part in parts
-        ]  # mlx's stubs do not say they are buffers
+        payload: list[Buffer] = [memoryview(cast(Any, part)) for part in parts]  # buffers, whatever mlx's stubs say
         return Computed(drawn, tensors, payload, at_ns, kv_bytes)
 
     def build_ahead(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from app.core.controller import Controller
 from app.core.generation.request import GenerationRequest, Sampling, TokenEvent
 from shardd.stage.orders import PipelineOptions
-from tests.bench.clusters import SHARED, deployed
+from tests.clusters import SHARED, deployed
 
 TOKENS = 160
 BUSY_S = 0.010

@@ -25,7 +25,7 @@ from app.core.generation.request import GenerationEventNote, GenerationRequest, 
 from app.core.library.models import BUILT_IN
 from app.core.placement.placement import Placement, StageRange, even_split
 from shardd.stage.orders import PipelineOptions
-from tests.bench.clusters import deployed
+from tests.clusters import deployed
 
 AFTER, TOKENS = 20, 400
 KINDS = ("stage", "agent", "spare", "frozen", "still")

@@ -9,72 +9,51 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
-import tempfile
-from pathlib import Path
 from statistics import median
 
-from app.core.cluster.local_agents import numbered
-from app.core.controller import Controller
-from app.core.generation.request import GenerationRequest, GenerationResult
+from app.core.generation.request import GenerationRequest
 from app.core.library.models import BUILT_IN
-from app.core.paths import controller_paths
-from app.core.placement.placement import even_split
 from shardd.stage.orders import PipelineOptions
+from tests.clusters import ask, deployed
 
 ANSWER, QUESTION = 16, 24
 
 
 async def measure(options: argparse.Namespace) -> None:
-    names = numbered("bench", options.stages)
     pipeline = PipelineOptions(kept_bits=options.kept_bits, spill_bytes=4_000_000_000 if options.spill else 0)
-    with tempfile.TemporaryDirectory() as folder:
-        controller = Controller(
-            controller_paths(Path(folder)), local_agents=names, known_nodes=False, discover=False, options=pipeline
-        )
-        try:
-            await controller.choose_model(options.model)
-            await controller.start()
-            await controller.wait_ready()
-            view = controller.snapshot().model
-            assert view is not None
-            placement = even_split(names, view.inventory.layer_count)
-            context = options.history + 512
-            await controller.deploy(placement, context)
-            tokenizer = await controller.tokenizer()
-            words = tokenizer.encode("The quick fox liked to play in the old garden by the river with her dog. " * 8)
-            await _ask(controller, words[:40])  # warm
-            firsts: list[float] = []
-            seconds: list[float] = []
-            for run in range(options.runs):
-                chance = random.Random(run)
-                history = [chance.choice(words) for _ in range(options.history)]
-                first = await _ask(controller, history)
-                turn = [*history, *first.token_ids, *(chance.choice(words) for _ in range(QUESTION))]
-                if options.spill:
-                    await controller.undeploy()
-                    await controller.deploy(placement, context)
-                    await _ask(controller, words[:40])
-                second = await _ask(controller, turn)
-                assert first.ttft_ms and second.ttft_ms
-                firsts.append(first.ttft_ms)
-                seconds.append(second.ttft_ms)
-                print(
-                    f"run {run + 1}: first turn {first.ttft_ms:.1f} ms ({first.prompt_tokens} tokens), "
-                    f"second {second.ttft_ms:.1f} ms ({second.prompt_tokens - second.reused_tokens} computed, "
-                    f"{second.reused_tokens} kept)"
-                )
-        finally:
-            await controller.close()
+    context = options.history + 512
+    firsts: list[float] = []
+    seconds: list[float] = []
+    async with deployed(options.model, options.stages, context=context, options=pipeline) as controller:
+        placement = controller.snapshot().deployment.placement
+        assert placement is not None
+        tokenizer = await controller.tokenizer()
+        words = tokenizer.encode("The quick fox liked to play in the old garden by the river with her dog. " * 8)
+        await ask(controller, turn_of(words[:40]))  # warm
+        for run in range(options.runs):
+            chance = random.Random(run)
+            history = [chance.choice(words) for _ in range(options.history)]
+            first = await ask(controller, turn_of(history))
+            turn = [*history, *first.token_ids, *(chance.choice(words) for _ in range(QUESTION))]
+            if options.spill:
+                await controller.undeploy()
+                await controller.deploy(placement, context)
+                await ask(controller, turn_of(words[:40]))
+            second = await ask(controller, turn_of(turn))
+            assert first.ttft_ms and second.ttft_ms
+            firsts.append(first.ttft_ms)
+            seconds.append(second.ttft_ms)
+            print(
+                f"run {run + 1}: first turn {first.ttft_ms:.1f} ms ({first.prompt_tokens} tokens), "
+                f"second {second.ttft_ms:.1f} ms ({second.prompt_tokens - second.reused_tokens} computed, "
+                f"{second.reused_tokens} kept)"
+            )
     ratio = median(seconds) / median(firsts)
     print(f"medians of {options.runs}: {median(firsts):.1f} and {median(seconds):.1f} ms; ratio {ratio:.3f}")
 
 
-async def _ask(controller: Controller, prompt: list[int]) -> GenerationResult:
-    request = GenerationRequest(prompt_ids=tuple(prompt), max_tokens=ANSWER, ignore_end=True)
-    async for update in controller.generate(request):
-        if isinstance(update, GenerationResult):
-            return update
-    raise AssertionError("an answer ended without a result")
+def turn_of(prompt: list[int]) -> GenerationRequest:
+    return GenerationRequest(prompt_ids=tuple(prompt), max_tokens=ANSWER, ignore_end=True)
 
 
 def main() -> None:

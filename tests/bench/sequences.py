@@ -20,7 +20,7 @@ import psutil
 from app.core.controller import Controller
 from app.core.generation.request import GenerationRequest, GenerationResult, Sampling, TokenEvent
 from shardd.stage.orders import PipelineOptions
-from tests.bench.clusters import SHARED, deployed
+from tests.clusters import SHARED, ask, deployed
 
 WORDS = ("Once upon a time", "The cat", "In the old house", "A", "One day, Lily and her dog", "Why", "The sun was")
 REQUESTS = 24
@@ -55,13 +55,6 @@ def requests_for(prompts: Sequence[Sequence[int]], chance: random.Random) -> lis
             )
         )
     return made
-
-
-async def whole(controller: Controller, request: GenerationRequest) -> GenerationResult:
-    async for update in controller.generate(request):
-        if isinstance(update, GenerationResult):
-            return update
-    raise AssertionError("an answer ended without a result")
 
 
 async def some(controller: Controller, request: GenerationRequest, count: int) -> list[int]:
@@ -103,7 +96,7 @@ async def run(controller: Controller, seconds: float, seed: int, at_once: int = 
     chance = random.Random(seed)
     tokenizer = await controller.tokenizer()
     requests = requests_for([tokenizer.encode(text) for text in WORDS], chance)
-    alone = [list((await whole(controller, request)).token_ids) for request in requests]
+    alone = [list((await ask(controller, request)).token_ids) for request in requests]
     outcome = Outcome()
     await at_rest(controller)
     _, outcome.kv_before, outcome.memory_before = sizes(controller)
@@ -122,7 +115,7 @@ async def run(controller: Controller, seconds: float, seed: int, at_once: int = 
                 outcome.cancelled += 1
                 right = got == alone[number][: len(got)]
             else:
-                result = await whole(controller, requests[number])
+                result = await ask(controller, requests[number])
                 got, right = list(result.token_ids), list(result.token_ids) == alone[number]
                 outcome.ended += 1
                 if result.finish_reason == "error":

@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 from openai import AsyncOpenAI
 
-from tests.bench.clusters import SHARED
+from tests.clusters import SHARED
 
 REPEATS = 5
 PROMPT = "Once upon a time there was a little"

@@ -21,13 +21,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from app.core.cluster.local_agents import numbered
 from app.core.controller import Controller
 from app.core.generation.request import GenerationRequest, GenerationResult, Sampling
 from app.core.library.models import built_in_model
-from app.core.paths import controller_paths
-from app.core.placement.placement import even_split
 from shardd.stage.orders import PipelineOptions
+from tests.clusters import ask, deployed
 
 CONTEXT = 1024
 WARM_UP = 24
@@ -79,12 +77,10 @@ async def write(controller: Controller, text: Text, count: int, seed: int, *, sp
     sampling = Sampling(temperature=text.temperature, seed=seed, speculate=speculate)
     ids = tuple(tokenizer.encode(text.prompt))
     request = GenerationRequest(prompt_ids=ids, max_tokens=count, ignore_end=True, sampling=sampling)
-    async for update in controller.generate(request):
-        if isinstance(update, GenerationResult):
-            if update.finish_reason != "length":
-                raise SystemExit(f"an answer ended: {update.events}")
-            return update
-    raise SystemExit("an answer ended without a result")
+    result = await ask(controller, request)
+    if result.finish_reason != "length":
+        raise SystemExit(f"an answer ended: {result.events}")
+    return result
 
 
 async def measure(controller: Controller, draft: str, text: Text, options: argparse.Namespace) -> Measured:
@@ -118,31 +114,14 @@ async def run(options: argparse.Namespace, folder: Path) -> list[Measured]:
     for draft, texts in DEPLOYMENTS:
         if options.draft is not None and draft not in options.draft:
             continue
-        names = numbered("local", 3)
-        controller = Controller(
-            controller_paths(folder / f"with-{draft}"),
-            local_agents=names,
-            known_nodes=False,
-            discover=False,
-            options=pipeline,
-        )
-        try:
-            await controller.choose_model(str(model))
-            if draft:
-                await controller.choose_draft(str(model if draft == "itself" else randomised(model, folder / "random")))
-            await controller.start()
-            await controller.wait_ready()
-            view = controller.snapshot().model
-            assert view is not None
-            await controller.deploy(even_split(names, view.inventory.layer_count), CONTEXT)
+        drafting = randomised(model, folder / "random") if draft == "random" else model if draft else ""
+        async with deployed(model, context=CONTEXT, draft=drafting, options=pipeline) as controller:
             for text in texts:
                 if options.warm:
                     await write(controller, text, WARM_UP, 0, speculate=False)
                 found.append(await measure(controller, draft, text, options))
                 if not options.json:
                     print(line(found[-1]), flush=True)
-        finally:
-            await controller.close()
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.core.generation.request import GenerationRequest, GenerationResult, Sampling
 from shardd.stage.orders import PipelineOptions
-from tests.bench.clusters import SHARED, deployed
+from tests.clusters import SHARED, deployed
 
 TOKENS = 32
 REPEATS = 3

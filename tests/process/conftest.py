@@ -6,19 +6,18 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.core.cluster.local_agents import numbered
 from app.core.controller import Controller
-from app.core.generation.request import GenerationRequest, GenerationResult, Message, Sampling
-from app.core.paths import controller_paths
-from app.core.placement.placement import even_split, parse_placement
+from app.core.generation.request import GenerationRequest, Message, Sampling
+from tests.clusters import deployed
 
 Opener = Callable[..., AbstractAsyncContextManager[Controller]]
 
@@ -26,42 +25,7 @@ Opener = Callable[..., AbstractAsyncContextManager[Controller]]
 @pytest.fixture
 def cluster(tmp_path: Path) -> Opener:
     """`async with cluster(model, agents, place=None) as controller`: real agents with the model deployed."""
-
-    @asynccontextmanager
-    async def opened(
-        model: str | Path,
-        agents: int,
-        place: str | None = None,
-        context: int = 512,
-        draft: str | Path = "",
-        **settings: Any,
-    ) -> AsyncIterator[Controller]:
-        names = numbered("local", agents)
-        paths = controller_paths(tmp_path / "controller")
-        controller = Controller(paths, local_agents=names, known_nodes=False, discover=False, **settings)
-        try:
-            await controller.choose_model(str(model))
-            await controller.choose_draft(str(draft))
-            await controller.start()
-            await controller.wait_ready()
-            view = controller.snapshot().model
-            assert view is not None
-            count = view.inventory.layer_count
-            placement = parse_placement(place, names, count) if place else even_split(names, count)
-            await controller.deploy(placement, context)
-            yield controller
-        finally:
-            await controller.close()
-
-    return opened
-
-
-async def ask(controller: Controller, request: GenerationRequest) -> GenerationResult:
-    """The whole answer."""
-    async for update in controller.generate(request):
-        if isinstance(update, GenerationResult):
-            return update
-    raise AssertionError("an answer ended without a result")
+    return partial(deployed, folder=tmp_path / "controller")
 
 
 def chat(text: str, **sampling: Any) -> GenerationRequest:

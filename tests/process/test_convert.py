@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.core.generation.request import GenerationRequest
-from tests.process.conftest import Opener, ask, shardboard
+from tests.clusters import ask
+from tests.process.conftest import Opener, shardboard
 
 
 @pytest.mark.timeout(90)

@@ -16,7 +16,8 @@ from app.core.generation.request import GenerationRequest, GenerationResult, Sam
 from app.core.library.models import built_in_model
 from app.core.snapshot import DeploymentState
 from shardd.stage.orders import PipelineOptions
-from tests.process.conftest import Opener, ask, eventually
+from tests.clusters import ask
+from tests.process.conftest import Opener, eventually
 from tests.process.test_pipeline import stage_process
 
 FAR = PipelineOptions(link="latency=20ms")  # so that a draft pays, also on a busy machine

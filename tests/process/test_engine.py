@@ -19,7 +19,8 @@ from app.core.generation.request import (
 from app.core.library.models import built_in_model
 from shardd.stage.orders import PipelineOptions
 from tests.bench import sequences
-from tests.process.conftest import Opener, ask, eventually
+from tests.clusters import ask
+from tests.process.conftest import Opener, eventually
 
 PROMPTS = ["Once upon a time", "The cat", "In the old house by the river there was a", "A", "One day, Lily and her dog"]
 ALONE = PipelineOptions(max_batch=1, speculate=False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.core.generation.request import GenerationRequest, Sampling
-from tests.process.conftest import Opener, ask
+from tests.clusters import ask
+from tests.process.conftest import Opener
 
 MODELS = ["stories260K", "tinychat-gpt2", "tinychat-llama", "tinychat-llama-4bit", "tinychat-llama-bf16-5files"]
 LAYERS = {"stories260K": 5, "tinychat-gpt2": 6}

@@ -14,7 +14,8 @@ from app.core.controller import Controller
 from app.core.generation.request import GenerationRequest, GenerationResult, Sampling
 from app.core.snapshot import DeploymentState
 from shardd.stage.orders import PipelineOptions
-from tests.process.conftest import Opener, ask, eventually
+from tests.clusters import ask
+from tests.process.conftest import Opener, eventually
 
 GIGABYTE = 1_000_000_000
 PLAIN = PipelineOptions(max_batch=1, speculate=False)

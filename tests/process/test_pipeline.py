@@ -14,7 +14,8 @@ from app.core.errors import ShardboardError
 from app.core.generation.request import GenerationRequest, TokenEvent
 from app.core.library.models import built_in_model
 from app.core.snapshot import DeploymentState, NodeState
-from tests.process.conftest import Opener, ask, chat, eventually
+from tests.clusters import ask
+from tests.process.conftest import Opener, chat, eventually
 
 
 def stage_process(controller: Controller, node: str) -> psutil.Process:

@@ -22,7 +22,8 @@ from app.core.generation.request import (
 from app.core.library.models import built_in_model
 from app.core.snapshot import DeploymentState, NodeState
 from shardd.stage.orders import PipelineOptions
-from tests.process.conftest import Opener, ask, eventually
+from tests.clusters import ask
+from tests.process.conftest import Opener, eventually
 from tests.process.test_pipeline import stage_process
 
 SLOW = PipelineOptions(layer_delay_ms=2.0)

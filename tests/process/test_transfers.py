@@ -36,7 +36,8 @@ from shardd.model.survey import survey
 from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import MachineStub, ShardsStub
 from shardd.rpc.options import channel_credentials, channel_options
-from tests.process.conftest import Opener, ask, chat
+from tests.clusters import ask
+from tests.process.conftest import Opener, chat
 
 NAMES = ("local-1", "local-2", "local-3")
 

@@ -26,7 +26,8 @@ from shardd.rpc import agent_pb2, pairing_pb2
 from shardd.rpc.agent_pb2_grpc import MachineStub, ShardsStub
 from shardd.rpc.options import channel_credentials, channel_options
 from shardd.stage.orders import PipelineOptions
-from tests.process.conftest import Opener, ask, chat, eventually, shardboard
+from tests.clusters import ask
+from tests.process.conftest import Opener, chat, eventually, shardboard
 from tests.process.test_agent import Agent, agent, shardd, shown_code, wrong_code  # noqa: F401  (a fixture)
 
 METHODS = [

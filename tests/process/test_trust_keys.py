@@ -19,7 +19,8 @@ from app.core.placement.placement import even_split
 from app.core.snapshot import NodeState
 from shardd.identity import TrustedPeers, load_or_create_identity
 from shardd.rpc import agent_pb2
-from tests.process.conftest import ask, chat, eventually
+from tests.clusters import ask
+from tests.process.conftest import chat, eventually
 from tests.process.test_agent import Agent, agent, shardd, shown_code, wrong_code  # noqa: F401  (a fixture)
 
 

@@ -22,7 +22,7 @@ from shardd.rpc import agent_pb2
 AT_ONCE = 3  # units on their way to one node: while one is verified, the next already flow
 OFFER = 500  # digests in one question
 SHOW_S = 0.1
-BACK_S = 10.0  # how long a node may be away in the middle of a push, and a unit be tried without a byte moved
+BACK_S = 10.0  # how long a node may be away in the middle of a push, and a unit be tried again without a byte moved
 TRIES = 30  # of one unit, however often its bytes move: an end to what can't succeed
 PAUSE_S = 0.5  # the node may not have noticed yet that the last try is over
 AWAY = (
@@ -211,11 +211,11 @@ class _Work:
         """One unit from the controller, again where the node was away for a while."""
         node, blob, transfer = self._nodes[name], self._blobs[digest], self._transfers[name]
         async with self._slots[name]:
-            moved_at = monotonic()
+            failing_since: float | None = None
 
             def sent(count: int) -> None:
-                nonlocal moved_at
-                moved_at = monotonic()
+                nonlocal failing_since
+                failing_since = None
                 transfer.sent_bytes += count
                 self._meters[name].add(count)
 
@@ -230,7 +230,8 @@ class _Work:
                             f"The model's files changed while {blob.name} was sent to {name}.",
                             "Deploy again when nothing writes to them any more.",
                         ) from error
-                    if error.code not in AWAY or monotonic() - moved_at > BACK_S or attempt == TRIES - 1:
+                    failing_since = failing_since or monotonic()
+                    if error.code not in AWAY or monotonic() - failing_since > BACK_S or attempt == TRIES - 1:
                         raise TransferFailed(name, error.cause, error.remedy) from error
                     transfer.retries += 1
                     await asyncio.sleep(PAUSE_S)
