@@ -2,16 +2,20 @@
 
 Every decoder in turn, in rounds that each have their own seed, printed at the end with runs, rates and findings.
 A finding's input is written to FOLDER; moved to tests/fuzz/seeds it is tried in every later run and in CI.
+With --calls: every call of a real agent instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
+from tests.fuzz.calls import storm
 from tests.fuzz.decoders import Scratch, all_decoders
 from tests.fuzz.run import MEMORY_BYTES, Finding, fuzz, peak_bytes, save
 
@@ -23,12 +27,15 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--calls", action="store_true", help="to a real agent; --runs counts rounds of all methods")
     parser.add_argument("--only", default="", help="decoders whose name holds these words")
     parser.add_argument("--keep", type=Path, default=Path("fuzz-findings"))
     options = parser.parse_args()
     if not options.runs and not options.minutes:
-        options.runs = 200_000
+        options.runs = 100 if options.calls else 200_000
     logging.disable()
+    if options.calls:
+        return _calls(options)
     scratch = Scratch()
     try:
         return _run(options, scratch)
@@ -60,6 +67,18 @@ def _run(options: argparse.Namespace, scratch: Scratch) -> int:
     print(f"{total:,} runs from seed {options.seed} to {seed - 1} in {time.monotonic() - began:.0f} s; "
           f"{found.total()} findings; the process grew by {grown >> 20} MB")  # fmt: skip
     return 1 if found or grown > MEMORY_BYTES else 0
+
+
+def _calls(options: argparse.Namespace) -> int:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        seen = asyncio.run(
+            storm(Path(folder), options.seed, lambda rounds: not _over(options, rounds, time.monotonic() - began))
+        )
+    print(f"{seen}; {time.monotonic() - began:.0f} s from seed {options.seed}")
+    for problem in seen.problems:
+        print(problem)
+    return 1 if seen.problems else 0
 
 
 def _over(options: argparse.Namespace, runs: int, seconds: float) -> bool:
