@@ -11,6 +11,7 @@ import grpc.aio
 
 from shardd.identity import Identity
 from shardd.rpc import agent_pb2
+from shardd.rpc.arriving import arriving
 from shardd.rpc.options import MAX_PUSH_BYTES, channel_credentials, channel_options
 from shardd.rpc.pieces import data_of, serve_call
 from shardd.store import Store, StoreError
@@ -57,8 +58,7 @@ async def _fetch(
 ) -> AsyncIterator[agent_pb2.FetchProgress]:
     arrived = told = 0
     try:
-        writer = await asyncio.to_thread(store.open_writer, unit.digest, unit.bytes)
-        with writer:
+        async with arriving(store, unit.digest, unit.bytes) as writer:
             if writer.remaining:
                 order = agent_pb2.ServeUnitRequest(token=token, digest=unit.digest, offset=writer.offset)
                 pieces = aiter(serve(order))

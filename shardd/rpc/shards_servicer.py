@@ -14,6 +14,7 @@ from shardd.agent.supervisor import Supervisor
 from shardd.identity import Identity, IdentityError, parse_certificate
 from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import ShardsServicer
+from shardd.rpc.arriving import arriving
 from shardd.rpc.fetching import fetch_units
 from shardd.rpc.gate import fingerprint_of_caller
 from shardd.rpc.limits import Unread, endpoint_problem, token_problem
@@ -58,8 +59,7 @@ class Shards(ShardsServicer):
             await _refuse(context, "A push must begin with its header.")
         header = first.header
         try:
-            writer = await asyncio.to_thread(self._store.open_writer, header.digest, header.bytes)
-            with writer:
+            async with arriving(self._store, header.digest, header.bytes) as writer:
                 if writer.offset != header.offset:
                     await _refuse(context, f"The push must go on at byte {writer.offset}, not {header.offset}.")
                 await _receive(pieces, writer, context)
