@@ -14,10 +14,10 @@ from app.core.library.models import BUILT_IN
 from app.core.paths import ControllerPaths, controller_paths
 from app.core.placement.placement import Placement, even_split, parse_placement, problems
 from shardd.host import parse_size
+from shardd.host.temporary import temporary_folder
 from shardd.stage.orders import PipelineOptions
 from shardd.stage.shaping import parse_link
 
-DEFAULT_CONTEXT = 4096
 MOST_LOCAL = 64
 
 
@@ -87,10 +87,8 @@ async def connected(
 @contextlib.asynccontextmanager
 async def temporary_data() -> AsyncIterator[ControllerPaths]:
     """A controller's data folder that is gone afterwards: nothing of the user's is touched."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="shardboard-", ignore_cleanup_errors=True) as folder:
-        yield controller_paths(Path(folder))
+    with temporary_folder("shardboard-") as folder:
+        yield controller_paths(folder)
 
 
 async def attach(controller: Controller, options: argparse.Namespace) -> None:
@@ -140,11 +138,15 @@ def wanted_placement(controller: Controller, text: str | None, names: tuple[str,
 
 
 def context_tokens(controller: Controller, wanted: int | None) -> int:
-    """--context, or the model's own length up to DEFAULT_CONTEXT."""
-    model = controller.snapshot().model
-    longest = (model.inventory.context_length if model else None) or DEFAULT_CONTEXT
+    """--context, or the model's own length up to what the settings begin with."""
+    model, usual = controller.snapshot().model, controller.settings.now.default_context
     if wanted is None:
-        return min(DEFAULT_CONTEXT, longest)
+        return usual_context(usual, model.inventory.context_length if model else None)
     if not wanted >= 16:
         raise UsageError("The context is too short.", "Choose 16 tokens or more.")
     return wanted
+
+
+def usual_context(setting: int, longest: int | None) -> int:
+    """The tokens that the settings begin with, as far as the model was made for so many."""
+    return min(setting, longest or setting)

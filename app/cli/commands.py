@@ -6,12 +6,22 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from app.cli import output
-from app.cli.cluster import attach, connected, context_tokens, opened, pipeline_options, wanted_placement
+from app.cli.cluster import (
+    attach,
+    connected,
+    context_tokens,
+    opened,
+    pipeline_options,
+    usual_context,
+    wanted_placement,
+)
 from app.cli.output import print_json
 from app.cli.prompts import answer_all, read_prompts
 from app.core.controller import Controller
+from app.core.deployment.review import available_bytes
 from app.core.errors import ShardboardError, UsageError
 from app.core.generation.accounting import account, account_json, conditions, explain
 from app.core.generation.request import (
@@ -27,6 +37,7 @@ from app.core.library.weigh import weigh
 from app.core.paths import controller_paths
 from app.core.placement.plan import plan
 from app.core.placement.solver import NodeCapacity, WhyNot, balance
+from app.core.settings.store import read_settings
 from app.core.snapshot import NodeState
 from shardd.host import MemoryReader, describe_host, parse_size
 
@@ -174,7 +185,8 @@ async def show_plan(options: argparse.Namespace) -> int:
     library = Library(controller_paths(), lambda: None)
     weighed = await asyncio.to_thread(weigh, options.model, library, options.bits, options.config)
     inventory = weighed.inventory
-    context = options.context or min(4096, inventory.context_length or 4096)
+    setting = read_settings(controller_paths().preferences).settings.default_context
+    context = options.context or usual_context(setting, inventory.context_length)
     if options.node:
         capacities = [_capacity(text) for text in options.node]
     else:
@@ -251,19 +263,25 @@ async def deploy(options: argparse.Namespace) -> int:
         else:
             snapshot = controller.snapshot()
             assert snapshot.model is not None
-            capacities = [NodeCapacity(n.name, n.memory.shard_available) for n in snapshot.nodes if n.memory]
+            room = available_bytes(controller.nodes)  # what runs there gives way
+            capacities = [NodeCapacity(name, free) for name, free in room.items() if free is not None]
             found = balance(snapshot.model.inventory, capacities, context)
             if isinstance(found, WhyNot):
                 raise ShardboardError(found.sentence)
             placement = found
-        await controller.deploy(placement, context)
+        await controller.deploy(placement, context, stop_first=options.stop_first, spares=options.spare)
+        if options.spare:
+            await controller.spares_settled()
         snapshot, live = controller.snapshot(), controller.deployment
         assert live is not None
         if options.json:
-            print_json(output.status_json(snapshot) | output.transfer_json(live.transfers))
+            spares = {"spares": asdict(snapshot.spares)} if options.spare else {}
+            print_json(output.status_json(snapshot) | output.transfer_json(live.transfers) | spares)
         else:
             print(snapshot.deployment.text)
             print(output.transfer_text(live.transfers))
+            if snapshot.spares.text:
+                print(snapshot.spares.text)
     return 0
 
 

@@ -43,13 +43,20 @@ def _awaited(name: str) -> Callable[[argparse.Namespace], int]:
     """A command of app.cli.commands or app.cli.bench, imported only when it is used."""
 
     def run(options: argparse.Namespace) -> int:
-        from app.cli import bench, commands, models, trust
+        from app.cli import bench, commands, models, settings, trust
 
         if name == "serve":  # brings a web server
             from app.cli.serve import serve
 
             return asyncio.run(_until_signalled(serve(options)))
-        rooms = {"bench": bench, "models": models, "pair": trust, "unpair": trust, "rotate": trust}
+        rooms = {
+            "bench": bench,
+            "models": models,
+            "settings": settings,
+            "pair": trust,
+            "unpair": trust,
+            "rotate": trust,
+        }
         command: Command = getattr(rooms.get(name, commands), name)
         return asyncio.run(_until_signalled(command(options)))
 
@@ -112,9 +119,11 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = command("serve", "an OpenAI-compatible API", _awaited("serve"))
     _add_cluster(serve)
-    serve.add_argument("--host", default="127.0.0.1", metavar="H", help="default: this machine only")
-    serve.add_argument("--port", type=int, default=8100, metavar="P", help="default 8100; 0: any free one")
-    serve.add_argument("--api-key", default="", metavar="KEY", help="needed beyond this machine")
+    serve.add_argument("--host", metavar="H", help="default: as in the settings, at first this machine only")
+    serve.add_argument("--port", type=int, metavar="P", help="default: as in the settings, at first 8100; 0: any")
+    serve.add_argument(
+        "--api-key", default="", metavar="KEY", help="needed beyond this machine; default: the settings'"
+    )
     serve.add_argument("--allow-origin", action="append", default=[], metavar="ORIGIN", help="whose web pages may ask")
     serve.add_argument("--layer-delay-ms", type=float, default=0.0, help=argparse.SUPPRESS)  # for tests/bench/serve.py
 
@@ -138,10 +147,24 @@ def _parser() -> argparse.ArgumentParser:
     deploy.add_argument("model", metavar="MODEL")
     deploy.add_argument("--place", metavar="RANGES")
     deploy.add_argument("--auto", action="store_true", help="balance by free memory (the default)")
+    deploy.add_argument(
+        "--spare",
+        action="store_true",
+        help="keep a second copy of every layer on another machine's disk: the loss of one then needs no transfer",
+    )
+    deploy.add_argument(
+        "--stop-first",
+        action="store_true",
+        help="unload what runs before anything is loaded: where a machine has no room for both; answers wait",
+    )
     deploy.add_argument("--draft", metavar="MODEL", help=DRAFT_HELP)
     deploy.add_argument("--context", type=positive, metavar="N")
     add_driving(deploy)
     command("undeploy", "unload the model everywhere", _awaited("undeploy"))
+
+    settings = command("settings", "what the window's Settings hold, shown or changed", _awaited("settings"))
+    settings.add_argument("name", nargs="?", metavar="NAME", help="one of them; without it: all")
+    settings.add_argument("value", nargs="?", metavar="VALUE", help='its new value; "" empties it')
 
     models = command("models", "models on this machine's disk and on the hub", _awaited("models"))
     actions = ["list", "show", "search", "pull", "add", "remove", "token", "convert", "cancel"]

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from app.cli.cluster import usual_context
 from app.cli.output import print_json
 from app.core.errors import ShardboardError, UsageError
 from app.core.library.convert import convert
@@ -18,9 +19,9 @@ from app.core.library.models import BUILT_IN
 from app.core.library.weigh import Weighed, weigh
 from app.core.paths import controller_paths
 from app.core.placement.budget import needs
+from app.core.settings.store import read_settings
 from shardd.host import format_bytes
 
-DEFAULT_CONTEXT = 4096
 SHOW_S = 0.2
 
 
@@ -57,7 +58,8 @@ async def _list(library: Library, options: argparse.Namespace) -> int:
 async def _show(library: Library, options: argparse.Namespace) -> int:
     name = _words(options) or BUILT_IN
     weighed = await asyncio.to_thread(weigh, name, library, options.bits, options.config)
-    context = options.context or min(DEFAULT_CONTEXT, weighed.inventory.context_length or DEFAULT_CONTEXT)
+    setting = read_settings(controller_paths().preferences).settings.default_context
+    context = options.context or usual_context(setting, weighed.inventory.context_length)
     facts = _facts(weighed, context)
     print_json(facts) if options.json else print(_text(weighed, facts))
     return 0

@@ -35,6 +35,7 @@ def generation_json(result: GenerationResult) -> dict[str, Any]:
         "events": [
             {"at_ms": event.at_ms, "kind": event.kind, "node": event.node, "message": event.message}
             | ({"parts_ms": dict(event.parts_ms)} if event.parts_ms else {})
+            | ({"replayed_tokens": list(event.replayed_tokens)} if event.replayed_tokens else {})
             for event in result.events
         ],
     }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,17 +14,21 @@ from app.core.activity import ActivityLog
 from app.core.cluster.discovery import Discovery
 from app.core.cluster.joining import ProbedAgent
 from app.core.cluster.local_agents import LocalAgents
+from app.core.cluster.machines import Machines
 from app.core.cluster.node import KnownNode, Node
 from app.core.cluster.nodes import ClusterNodes
 from app.core.deployment import review
-from app.core.deployment.deployment import Deployment, DeploymentFailed, DeployOrder, deploy, restart
+from app.core.deployment.deployer import READY_S, Deployer
+from app.core.deployment.deployment import Deployment, DeployOrder
 from app.core.deployment.drafting import DraftModel, read_draft
 from app.core.deployment.live import find_live
 from app.core.deployment.ordering import make_order
-from app.core.deployment.recovery import Means, Recovery
+from app.core.deployment.recovery import Recovery
+from app.core.deployment.replanning import Means
 from app.core.deployment.review import NodeMove
-from app.core.deployment.serving import UNLOADED, Serving
-from app.core.errors import SentenceError, ShardboardError
+from app.core.deployment.serving import Serving
+from app.core.deployment.sparing import Spares
+from app.core.errors import ShardboardError
 from app.core.generation.request import GenerationRequest, GenerationUpdate
 from app.core.generation.session import answer, prompt_ids
 from app.core.generation.tokenizer import ModelTokenizer, load_tokenizer
@@ -33,24 +36,25 @@ from app.core.library.digests import DigestCache
 from app.core.library.library import Library
 from app.core.paths import ControllerPaths
 from app.core.placement.placement import Placement, Problem
+from app.core.placement.saved import SavedPlacement, SavedPlacements
+from app.core.serve.desk import ApiDesk
+from app.core.settings.settings import Settings
+from app.core.settings.store import SettingsDesk
 from app.core.snapshot import (
     ActivityEntry,
     DeploymentState,
-    DeploymentView,
     Level,
     ModelView,
     NodeState,
     Snapshot,
 )
-from app.core.views import deployed_text, node_view, seconds_per_byte
+from app.core.views import node_view
 from shardd.identity import Identity
 from shardd.model.survey import survey
 from shardd.rpc import agent_pb2
 from shardd.stage.orders import PipelineOptions
 
 SNAPSHOT_S = 0.05
-READY_S = 15.0
-ANOTHER = "Another model was deployed."
 
 Unsubscribe = Callable[[], None]
 
@@ -80,7 +84,10 @@ class Controller:
     ) -> None:
         self.paths = paths
         self._log = ActivityLog()
-        self._cluster = ClusterNodes(paths, self._log, self._node_changed, self._stage_changed)
+        self.settings = SettingsDesk(paths.preferences, self._settings_changed)
+        self._cluster = ClusterNodes(
+            paths, self._log, self._node_changed, self._stage_changed, lambda name: self.settings.now.reserve_of(name)
+        )
         self._nodes = self._cluster.nodes
         self._digests = DigestCache(paths.digests)
         self.library = Library(paths, self._changed)
@@ -92,16 +99,28 @@ class Controller:
         self._known_nodes = known_nodes
         self._options = options or PipelineOptions()
         self._prefill_chunk_tokens = prefill_chunk_tokens
-        self._discovery = Discovery(self._changed) if discover else None
+        self._discovery = Discovery(self._found) if discover else None
         self._model: ModelView | None = None
         self._draft: DraftModel | None = None
         self._tokenizer: asyncio.Task[ModelTokenizer] | None = None
         self._serving = Serving(self._nodes, lambda: self.identity, self._cluster.refresh_stages, self._changed)
-        self._deployed: tuple[ModelView, DraftModel | None] | None = None
         self._recovery = Recovery(self._serving, self._nodes, self._log, self._means)
+        self._spares = Spares(self._serving, self._nodes, self._log, self._means, self._changed)
+        self._serving.on_taken_up = self._spares.look
+        self._deployer = Deployer(self._serving, self._nodes, self._recovery, self._spares, self._log, self._order)
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._pending: asyncio.TimerHandle | None = None
-        self._speeds: dict[str, float] = {}
+        self._saved = SavedPlacements(paths.placements)
+        self.machines = Machines(
+            paths.figures,
+            self._log,
+            self._cluster.get,
+            lambda: self.deployment.placement.nodes if self.deployment else (),
+            self.undeploy,
+            lambda: self.identity.fingerprint,
+            self._changed,
+        )
+        self.api = ApiDesk(self, lambda: self.settings.now, self._log)
 
     # -- what is -----------------------------------------------------------------------------------------------------
 
@@ -130,17 +149,21 @@ class Controller:
 
     def snapshot(self) -> Snapshot:
         nodes = tuple(node_view(node) for node in self._nodes.values())
-        self._speeds |= seconds_per_byte(nodes)
+        figures = self.machines.learn(nodes)
         known = {node.fingerprint for node in nodes}
         found = self._discovery.agents if self._discovery else ()
         return Snapshot(
             nodes=nodes,
             discovered=tuple(agent for agent in found if agent.fingerprint not in known),
             discovery_problem=self._discovery.problem if self._discovery else "",
+            default_context=self.settings.now.default_context,
             model=self._model,
             models=tuple(model.name for model in self.library.view.models),
             deployment=self._serving.view,
-            seconds_per_byte=dict(self._speeds),
+            spares=self._spares.view,
+            seconds_per_byte=figures.seconds_per_byte(),
+            figures=figures.machines,
+            saved=self._saved.of(self._model.name) if self._model else (),
         )
 
     def subscribe(self, on_snapshot: Callable[[Snapshot], None]) -> Unsubscribe:
@@ -156,11 +179,19 @@ class Controller:
     def subscribe_activity(self, on_entry: Callable[[ActivityEntry], None]) -> Unsubscribe:
         return self._log.subscribe(on_entry)
 
+    def note(self, level: Level, node: str, message: str) -> None:
+        """Writes a sentence into the activity, such as what the window saw end. node: "" for none."""
+        self._log.add(level, node, message)
+
     # -- nodes -------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Starts this machine's agents, connects to the known nodes and begins to look for others. What becomes of
         them arrives by snapshot. Raises ShardboardError when a local agent does not start."""
+        if self.settings.problem:
+            self._log.add(Level.WARNING, "", self.settings.problem)
+        if self._saved.problem:
+            self._log.add(Level.WARNING, "", self._saved.problem)
         if self._agents:
             await self._agents.__aenter__()
             for known in self._agents.nodes:
@@ -179,7 +210,10 @@ class Controller:
             self._pending.cancel()
         if self._discovery:
             await self._discovery.close()
+        await self.api.close()
+        await self.machines.close()
         await self.library.close()
+        await self._spares.close()
         await self._recovery.close()
         await self._serving.close_pipeline("The controller was closed.")
         if self._tokenizer:
@@ -200,11 +234,13 @@ class Controller:
 
     async def add_node(self, address: str, fingerprint: str) -> None:
         """Pins the agent with this fingerprint and connects. Raises ShardboardError when it is another one."""
-        await self._cluster.add(address, fingerprint)
+        self.machines.measure_new((await self._cluster.add(address, fingerprint)).name)
 
     async def pair_node(self, address: str, code: str) -> KnownNode:
         """Pairs with the agent at HOST or HOST:PORT by the code that it shows. Raises ShardboardError in words."""
-        return await self._cluster.pair(address, code)
+        known = await self._cluster.pair(address, code)
+        self.machines.measure_new(known.name)
+        return known
 
     async def forget_node(self, name: str) -> str:
         """Unpairs on both sides; answers a sentence that says whether the machine could be told."""
@@ -213,12 +249,13 @@ class Controller:
             raise ShardboardError(
                 f"{name} holds a stage of the deployed model.", "Undeploy or deploy without it first."
             )
-        return await self._cluster.forget(name)
+        told = await self._cluster.forget(name)
+        self.machines.forget(name)
+        return told
 
     async def rotate_key(self) -> Identity:
         """Gives this controller a new key that all its machines learn; a deployed model goes on."""
-        if self._serving.busy.locked():
-            raise ShardboardError("A deployment is under way.", "Wait until it has ended.")
+        self._deployer.check_free()
         return await self._cluster.rotate()
 
     # -- the model ---------------------------------------------------------------------------------------------------
@@ -247,75 +284,53 @@ class Controller:
         """What deploying this would send and load, from what is known now; nothing is touched."""
         return review.preview(self._chosen(), placement, self._nodes, self._draft)
 
+    async def save_placement(self, saved: SavedPlacement) -> None:
+        """Keeps a placement by its name; one of the same name is replaced. Raises ShardboardError."""
+        await asyncio.to_thread(self._saved.save, saved)
+        self._changed()
+
+    async def delete_placement(self, model: str, name: str) -> None:
+        """Forgets a saved placement. Raises ShardboardError."""
+        await asyncio.to_thread(self._saved.delete, model, name)
+        self._changed()
+
     # -- the deployment ----------------------------------------------------------------------------------------------
 
-    async def deploy(self, placement: Placement, context_tokens: int) -> None:
+    async def deploy(
+        self, placement: Placement, context_tokens: int, *, stop_first: bool = False, spares: bool = False
+    ) -> None:
         """Pushes what is missing, loads every stage, joins the lanes. Raises before anything is changed when the
-        placement has a problem; on a failure under way the snapshot's deployment says which node and why."""
-        model = self._chosen()
-        if self._serving.busy.locked():
-            raise ShardboardError("A deployment is under way.", "Wait until it has ended.")
-        if context_tokens < 16:
-            raise ShardboardError("The context is too short.", "Choose 16 tokens or more.")
-        async with self._serving.busy:
-            wrong = self.check(placement, context_tokens)
-            if wrong:
-                raise ShardboardError(wrong[0].sentence)
-            for name in placement.nodes:
-                await self._nodes[name].wait_ready(READY_S)
-            view = DeploymentView(DeploymentState.DEPLOYING, "Deploying.", 0, model.name, placement, context_tokens)
-            self._serving.show(view)
-            same = self._deployed is not None and self._deployed[0].directory == model.directory
-            held = self._recovery.hold(f"{model.name} is placed anew." if same else ANOTHER, end=not same)
-            try:
-                await self._replace_deployment(model, placement, context_tokens, "" if same else ANOTHER)
-                held.finish(self._serving.lanes(), "its layers were moved", {})
-            except SentenceError as error:
-                node = error.node if isinstance(error, DeploymentFailed) else ""
-                self._log.add(Level.ERROR, node, str(error))
-                self._serving.show(replace(view, state=DeploymentState.FAILED, text=str(error)))
-                held.give_up(str(error))
-                raise
-            except asyncio.CancelledError:
-                self._log.add(Level.WARNING, "", "The deployment was cancelled.")
-                self._serving.show(
-                    replace(view, state=DeploymentState.NONE, text="The deployment was cancelled.", placement=None)
-                )
-                held.give_up("The deployment was cancelled.")
-                raise
+        placement has a problem; on a failure under way the snapshot's deployment says which node and why.
+
+        Where the model runs already, its new stages are loaded beside the present ones, answers go over to them between
+        two tokens, and whatever fails before leaves all as it is. stop_first: the present ones are unloaded first;
+        without it that is refused, by a sentence that says what is lacking, while answers have no room for both.
+
+        spares: a second copy of every unit is brought to another node's disk afterwards, and kept there.
+        """
+        model, draft = self._chosen(), self._draft
+        await self._deployer.deploy(model, draft, placement, context_tokens, stop_first=stop_first, spares=spares)
+
+    async def spares_settled(self) -> None:
+        """Returns when all second copies are there that can be."""
+        await self._spares.settled()
 
     async def undeploy(self) -> None:
-        await self._recovery.cancel(UNLOADED)
-        await self._serving.unload()
-        self._log.add(Level.INFO, "", "The model was unloaded from all machines.")
-        self._serving.show(Snapshot().deployment)
+        await self._deployer.undeploy()
 
     async def restart_stage(self, node: str) -> None:
         """Loads the stage on a node again and joins all anew."""
-        deployment = self.deployment
-        index = next((i for i, s in enumerate(deployment.stages) if s.node == node), None) if deployment else None
-        if deployment is None or index is None:
-            raise ShardboardError(f"{node} has no stage of the deployed model.", "Deploy first.")
-        if self._serving.busy.locked():
-            raise ShardboardError("A deployment is under way.", "Wait until it has ended.")
-        held = self._recovery.hold(f"The stage on {node} is started again.")
-        try:
-            async with self._serving.busy:
-                self._log.add(Level.INFO, node, "Restarting the stage.")
-                await self._serving.close_pipeline()
-                pipeline = await self._serving.serve(await restart(deployment, index, self._nodes))
-            held.finish(pipeline, f"the stage on {node} was started again", {})
-        except BaseException as error:
-            held.give_up(str(error) or UNLOADED)
-            raise
+        await self._deployer.restart_stage(node)
 
     async def attach(self) -> None:
         """Takes up a deployment of this controller that already runs on the nodes. Raises ShardboardError."""
         await self._cluster.refresh_stages()
         live = find_live(self._nodes, self.identity.fingerprint)
         await self.choose_model(live.model)
-        self._deployed = (self._chosen(), None)
+        self._deployer.deployed = (self._chosen(), None)
         await self._serving.serve(live)
+        self._spares.take_up()
+        self._recovery.check_ring()
 
     # -- answers -----------------------------------------------------------------------------------------------------
 
@@ -350,16 +365,6 @@ class Controller:
             raise ShardboardError("No model is chosen.", "Choose one first.")
         return self._model
 
-    async def _replace_deployment(self, model: ModelView, placement: Placement, context_tokens: int, over: str) -> None:
-        """over: why answers that are being written end; "": they go on."""
-        order = await self._order(model, self._draft, placement, context_tokens)
-        await self._serving.unload(over)
-        deployment = await deploy(order, self._nodes)
-        self._deployed = (model, self._draft)
-        await self._serving.serve(deployment)
-        await asyncio.gather(*(self._nodes[name].refresh_shards() for name in placement.nodes))
-        self._log.add(Level.INFO, "", deployed_text(deployment))
-
     async def _order(
         self, model: ModelView, draft: DraftModel | None, placement: Placement, context_tokens: int
     ) -> DeployOrder:
@@ -375,10 +380,15 @@ class Controller:
         )
 
     def _means(self) -> Means | None:
-        if self._deployed is None:
+        if self._deployer.deployed is None:
             return None
-        model, draft = self._deployed
-        return Means(model, draft, self._speeds, partial(self._order, model, draft))
+        model, draft = self._deployer.deployed
+        return Means(model, draft, self.machines.figures.seconds_per_byte(), partial(self._order, model, draft))
+
+    def _settings_changed(self, _settings: Settings) -> None:
+        self._cluster.reserves_changed()
+        self.api.settings_changed()
+        self._changed()
 
     def _node_changed(self) -> None:
         """A machine that is lost takes its stage with it."""
@@ -390,6 +400,7 @@ class Controller:
                     self._recovery.lost(name, node.state_text, here=False)
                     break
         self._recovery.nodes_changed()
+        self._spares.nodes_changed()
         self._changed()
 
     def _stage_changed(self, name: str, event: agent_pb2.StageEvent) -> None:
@@ -402,6 +413,13 @@ class Controller:
         elif stage.state == agent_pb2.STAGE_STATE_FAILED and deployment and deployment.has(stage.stage_id):
             where = f"Layers {stage.first} to {stage.last} on {name} stopped."
             self._recovery.lost(name, f"{where} {stage.cause}", here=True)
+        elif stage.apart:
+            self._recovery.check_ring()
+
+    def _found(self) -> None:
+        if self._discovery:
+            self._cluster.seen(self._discovery.agents)
+        self._changed()
 
     def _changed(self) -> None:
         """Tells the listeners soon, and not more often than every SNAPSHOT_S."""

@@ -37,7 +37,23 @@ class ControllerPaths:
 
     @property
     def settings(self) -> Path:
+        """Where the window was and how large."""
         return self.data / "settings.ini"
+
+    @property
+    def preferences(self) -> Path:
+        """What the owner has chosen."""
+        return self.data / "settings.json"
+
+    @property
+    def placements(self) -> Path:
+        """Placements that were saved by name."""
+        return self.data / "placements.json"
+
+    @property
+    def figures(self) -> Path:
+        """What was measured of the machines."""
+        return self.data / "figures.json"
 
     @property
     def models(self) -> Path:

@@ -9,9 +9,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from app.core.placement.placement import Placement
-from shardd.model.inventory import Inventory
+from app.core.placement.saved import SavedPlacement
+
+if TYPE_CHECKING:
+    from shardd.model.inventory import Inventory
 
 
 class NodeState(enum.Enum):
@@ -34,7 +38,8 @@ class MemoryView:
     kv: int
     others: int
     free: int
-    shard_available: int  # what the owner allows new shards to take; at most free
+    shard_available: int  # what the owner allows new shards to take, less what is reserved; at most free
+    reserved: int = 0  # what the settings keep free there
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class ShardView:
     last: int
     bytes: int
     loaded: bool
+    spare: bool = False  # kept there in case another machine is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,19 @@ class ModelView:
     inventory: Inventory
 
 
+@dataclass(frozen=True, slots=True)
+class MachineFigures:
+    """What was measured of a machine, also in earlier runs; None: not measured. seconds_per_byte: decode time per byte
+    of weights in its last runs. hop_ms: the last hop into it. push_bytes_per_s: of the last push. read_bytes_per_s,
+    flops_per_s: the quick reading, no model involved."""
+
+    seconds_per_byte: float | None = None
+    hop_ms: float | None = None
+    push_bytes_per_s: float | None = None
+    read_bytes_per_s: float | None = None
+    flops_per_s: float | None = None
+
+
 class DeploymentState(enum.Enum):
     NONE = "nothing is deployed"
     DEPLOYING = "deploying"
@@ -137,6 +156,26 @@ class DeploymentView:
     model: str
     placement: Placement | None
     context_tokens: int
+    coming: Placement | None = None  # what is prepared beside it, while it goes on answering
+
+
+@dataclass(frozen=True, slots=True)
+class SpareView:
+    """A second copy of one stage's units on another node's disk."""
+
+    node: str  # whose disk
+    first: int
+    last: int
+    runs_on: str
+    bytes: int
+    there: bool  # False: on its way
+
+
+@dataclass(frozen=True, slots=True)
+class SparesView:
+    wanted: bool = False
+    text: str = ""  # one sentence; "" where none are wanted
+    spares: tuple[SpareView, ...] = ()
 
 
 class Level(enum.Enum):
@@ -159,14 +198,18 @@ class Snapshot:
     nodes: tuple[NodeView, ...] = ()
     discovered: tuple[DiscoveredAgent, ...] = ()
     discovery_problem: str = ""  # why discovery does not work here, in words; "" when it does
+    default_context: int = 4096  # tokens that a new placement begins with
     model: ModelView | None = None
     models: tuple[str, ...] = ()  # names of the models on this machine's disk
     deployment: DeploymentView = field(
         default_factory=lambda: DeploymentView(DeploymentState.NONE, "Nothing is deployed.", 0, "", None, 0)
     )
+    spares: SparesView = field(default_factory=SparesView)
     seconds_per_byte: Mapping[str, float] = field(
         default_factory=dict[str, float]
     )  # measured on each node's last steps
+    figures: Mapping[str, MachineFigures] = field(default_factory=dict[str, MachineFigures])  # by machine
+    saved: tuple[SavedPlacement, ...] = ()  # of the chosen model
 
     def node(self, name: str) -> NodeView | None:
         return next((node for node in self.nodes if node.name == name), None)

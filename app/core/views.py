@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from app.core.cluster.node import Node
 from app.core.deployment.deployment import Deployment
 from app.core.snapshot import DeploymentState, DeploymentView, MemoryView, NodeView, SpreadView, StageView
@@ -38,7 +36,7 @@ def node_view(node: Node) -> NodeView:
             "mlx-lm": versions.mlx_lm,
             "python": versions.python,
         },
-        memory=memory_view(beat) if beat else None,
+        memory=memory_view(beat, node.reserved_bytes) if beat else None,
         swap_used=beat.memory.swap_used if beat else None,
         cpu_percent=beat.cpu_percent if beat else None,
         disk_free=beat.disk_free if beat else None,
@@ -49,8 +47,9 @@ def node_view(node: Node) -> NodeView:
     )
 
 
-def memory_view(beat: agent_pb2.Beat) -> MemoryView:
-    """Splits a machine's memory so that the parts add up: others is what is used and not ours."""
+def memory_view(beat: agent_pb2.Beat, reserved: int = 0) -> MemoryView:
+    """Splits a machine's memory so that the parts add up: others is what is used and not ours. reserved: bytes that
+    the settings keep free there."""
     memory = beat.memory
     weights = sum(stage.weights_bytes for stage in beat.stages)
     kv = sum(stage.kv_bytes for stage in beat.stages)
@@ -61,7 +60,8 @@ def memory_view(beat: agent_pb2.Beat) -> MemoryView:
         kv=kv,
         others=max(0, used - weights - kv),
         free=max(0, memory.total - max(used, weights + kv)),
-        shard_available=memory.shard_available,
+        shard_available=max(0, memory.shard_available - reserved),
+        reserved=reserved,
     )
 
 
@@ -84,15 +84,6 @@ def stage_view(stage: agent_pb2.Stage, telemetry: agent_pb2.StageTelemetry | Non
         queue_ms=_spread(seen.queue_ms),
         hop_ms=_spread(seen.hop_ms),
     )
-
-
-def seconds_per_byte(nodes: Sequence[NodeView]) -> dict[str, float]:
-    """Measured decode time per byte of weights, of every node that has computed."""
-    return {
-        node.name: node.stage.compute_ms.p50 / 1000 / node.stage.weights_bytes
-        for node in nodes
-        if node.stage and node.stage.compute_ms and node.stage.weights_bytes
-    }
 
 
 def _spread(spread: agent_pb2.Spread) -> SpreadView | None:

@@ -15,14 +15,16 @@ import inspect
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from app.core.controller import Controller, Unsubscribe
 from app.core.errors import ShardboardError
 from app.core.snapshot import ActivityEntry, Snapshot
+
+if TYPE_CHECKING:  # it takes as long to import as the window: that happens behind it, on the core's thread
+    from app.core.controller import Controller, Unsubscribe
 
 THREAD_NAME: Final = "shardboard-core"
 FRAME_S: Final = 0.016

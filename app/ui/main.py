@@ -6,31 +6,69 @@ import contextlib
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSettings, QSocketNotifier
+from PySide6.QtCore import QSocketNotifier
 from PySide6.QtWidgets import QApplication
 
-from app.core.controller import Controller
 from app.core.paths import ControllerPaths
+from app.core.settings.store import read_settings
 from app.ui.bridge import CoreBridge
+from app.ui.desktop.instance import SingleInstance
 from app.ui.theme import Theme
 from app.ui.window import MainWindow
 from shardd.identity import load_or_create_identity
 
-Then = Callable[[Controller], Any]
+if TYPE_CHECKING:
+    from app.core.controller import Controller
+
+FIRST_PAINT_S = 3.0
+
+Then = Callable[["Controller"], Any]
 
 
-def run_window(factory: Callable[[], Controller], paths: ControllerPaths, title: str, then: Then | None = None) -> int:
-    """Shows the window until it is closed. then: run on the core once it has started, such as the demo's deployment."""
+def run_window(
+    factory: Callable[[], Controller], paths: ControllerPaths, title: str, then: Then | None = None, first: bool = False
+) -> int:
+    """Shows the window until it is closed. then: run on the core once it has started, such as the demo's deployment.
+    first: whether the first start is shown over it."""
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
     app.setApplicationName("Shardboard")
-    with opened(app, factory, paths, title, then) as window:
-        window.show()
-        with _ends_on_signals(app):
-            return app.exec()
+    instance = SingleInstance(paths.data)
+    if not instance.first:
+        return 0 if instance.ask_to_raise() else _not_raised()
+    shown = threading.Event()
+
+    def behind() -> Controller:
+        shown.wait(FIRST_PAINT_S)  # the core's imports would take half the processor from the window's first picture
+        return factory()
+
+    try:
+        with opened(app, behind, paths, title, then) as window:
+            instance.raise_wanted.connect(window.come_forward)
+            window.desktop.keep_on_screen()
+            window.show()
+            app.processEvents()
+            shown.set()
+            if first:
+                window.first_start()
+            with _ends_on_signals(app):
+                return app.exec()
+    finally:
+        shown.set()
+        instance.close()
+
+
+def _not_raised() -> int:
+    """Another window holds the data and does not answer: said as every command says its errors."""
+    print(
+        "Shardboard is open already, and its window does not answer. Close it, or end its process, and start again.",
+        file=sys.stderr,
+    )
+    return 1
 
 
 @contextlib.contextmanager
@@ -43,11 +81,12 @@ def opened(
     mode: str = "",
 ) -> Iterator[MainWindow]:
     """A window with its core running; both are gone afterwards. mode: "dark", "light" or "" for what was chosen."""
-    chosen = mode or str(QSettings(str(paths.settings), QSettings.Format.IniFormat).value("appearance", "system"))
-    theme = Theme(app, chosen)
+    chosen = read_settings(paths.preferences).settings
+    theme = Theme(app, mode or chosen.appearance, chosen.text_scale)
     bridge = CoreBridge(factory)
     fingerprint = load_or_create_identity(paths.identity, "controller").fingerprint
     window = MainWindow(bridge, theme, paths, title, fingerprint)
+    window.desktop.set_motion(chosen)
     bridge.start()
     if then is not None:
         bridge.run(then, None, window.banner.show_error)

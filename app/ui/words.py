@@ -63,6 +63,15 @@ def left(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h left"
 
 
+def about(seconds: float) -> str:
+    """A guess of how long something takes: about 40 s, about 3 min."""
+    if seconds < 1.5:
+        return "about a second"
+    if seconds < 90:
+        return f"about {round(seconds) if seconds < 10 else round(seconds / 5) * 5} s"
+    return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
+
+
 def listed(names: list[str] | tuple[str, ...]) -> str:
     """a; a and b; a, b and c."""
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

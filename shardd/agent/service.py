@@ -22,6 +22,7 @@ from shardd.agent.spills import Spills
 from shardd.agent.supervisor import Supervisor
 from shardd.agent.trust import Trust
 from shardd.host import SentenceError, addresses, describe_host, locked, private_directory
+from shardd.host.temporary import sweep_temporary
 from shardd.identity import Identity, TrustedPeer, TrustedPeers
 from shardd.rpc import agent_pb2_grpc, pairing_pb2_grpc
 from shardd.rpc.gate import Gate
@@ -123,6 +124,7 @@ class AgentService:
         pairing = Pairing(self.peers, self._identities, self._supervisor, self._trust.look)
         pairing_pb2_grpc.add_PairingServicer_to_server(pairing, self._server)
         await asyncio.to_thread(self._store.sweep)
+        await asyncio.to_thread(sweep_temporary)
         await self._trust.look()
         self._listen()
         await self._server.start()
@@ -201,7 +203,7 @@ class AgentService:
         return self._trust.name_of(fingerprint)
 
     def _uses_shard(self, shard_id: str) -> bool:
-        return self._supervisor.uses_shard(shard_id)
+        return self._supervisor.uses_shard(shard_id) or self._supervisor.spares.keeps(shard_id)
 
     def _busy(self) -> bool:
         return bool(self._supervisor.records())

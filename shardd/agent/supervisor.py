@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from shardd.agent.child import StageProcess
 from shardd.agent.diagnosis import diagnose
+from shardd.agent.spares import SpareShards
 from shardd.agent.spills import Spills
 from shardd.host import MemoryReader, format_bytes
 from shardd.host.silence import TICK_S, Silence
@@ -23,9 +24,11 @@ from shardd.stage.orders import (
     Grant,
     Loading,
     PipelineOptions,
+    Place,
     Reading,
     Ready,
     Report,
+    Ring,
     Start,
 )
 from shardd.store import ShardManifest, Store
@@ -72,7 +75,9 @@ class StageRecord:
     cause: str = ""
     lane_port: int = 0
     batchable: bool = False
+    apart: bool = False  # a lane to a neighbour is gone
     reading: Reading | None = None
+    draft: str = ""  # name of the model that drafts
     done_bytes: int = 0
     total_bytes: int = 0
 
@@ -114,6 +119,7 @@ class Supervisor:
         self._name_of = name_of
         self._spills = spills
         self._stages: dict[str, _Running] = {}
+        self.spares = SpareShards()
 
     def records(self) -> tuple[StageRecord, ...]:
         return tuple(running.record for running in self._stages.values())
@@ -140,7 +146,9 @@ class Supervisor:
         self._check_owner(request)
         self._check_memory(manifest, draft)
         stage_id = secrets.token_hex(8)
-        record = StageRecord(stage_id, request, manifest, agent_pb2.STAGE_STATE_LOADING)
+        record = StageRecord(
+            stage_id, request, manifest, agent_pb2.STAGE_STATE_LOADING, draft=draft.model if draft else ""
+        )
         self._stages[stage_id] = self._new(record)
         async for each in self._bring_up(stage_id):
             yield each
@@ -160,7 +168,8 @@ class Supervisor:
         running.stopping = True
         await running.process.stop()
         request = replace(running.record.request, inbound_token=inbound_token)
-        fresh = StageRecord(stage_id, request, running.record.manifest, agent_pb2.STAGE_STATE_LOADING)
+        former = running.record
+        fresh = StageRecord(stage_id, request, former.manifest, agent_pb2.STAGE_STATE_LOADING, draft=former.draft)
         self._stages[stage_id] = self._new(fresh)
         async for each in self._bring_up(stage_id):
             yield each
@@ -184,6 +193,26 @@ class Supervisor:
         await running.process.tell(Grant(token.hex(), certificate_pem.decode(), controller))
         return running.record.lane_port, token
 
+    async def place(self, stage_id: str, order: Place) -> None:
+        """Gives a loaded stage its place in a deployment, where it has not got it already. Raises StageError."""
+        running = self._get(stage_id)
+        record, request = running.record, running.record.request
+        if record.state != agent_pb2.STAGE_STATE_READY:
+            raise StageError(f"The stage is not ready. {record.cause}".strip())
+        options = replace(request.options, kv_tokens=order.kv_tokens)
+        placed = replace(
+            request,
+            epoch=order.epoch,
+            stage_index=order.stage_index,
+            stage_count=order.stage_count,
+            options=options,
+        )
+        if placed == request:
+            return
+        await running.process.tell(order)
+        self._update(running, replace(record, request=placed, apart=False))  # all its lanes end
+        self._on_event(running.record, "")
+
     async def unload(self, stage_id: str) -> int:
         """Ends the stage; answers the bytes of weights that it held."""
         running = self._get(stage_id)
@@ -195,6 +224,7 @@ class Supervisor:
 
     async def release(self, controller: str) -> None:
         """Ends every stage that the controller with this fingerprint deployed, at once: its lanes break."""
+        self.spares.keep(controller, ())
         for stage_id, running in list(self._stages.items()):
             if running.record.request.deployed_by == controller:
                 running.stopping = True
@@ -205,6 +235,7 @@ class Supervisor:
 
     def hand_over(self, former: str, controller: str) -> None:
         """What one controller deployed is another's from now on: it has a new certificate."""
+        self.spares.hand_over(former, controller)
         for running in self._stages.values():
             request = running.record.request
             if request.deployed_by == former:
@@ -357,6 +388,9 @@ class Supervisor:
                 self._update(running, ready, f"Layers {ready.manifest.first} to {ready.manifest.last} are loaded.")
             case Reading():
                 running.record = replace(running.record, reading=report)
+            case Ring():
+                self._update(running, replace(running.record, apart=not report.whole))
+                self._on_event(running.record, "")
             case Connected():
                 if running.connected and not running.connected.done():
                     running.connected.set_result(None)

@@ -7,13 +7,12 @@ refused learns it from its first read, as an `ssl.SSLError`. gRPC has its own cr
 
 import secrets
 import ssl
-import tempfile
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
 from shardd.host.paths import atomic_write
+from shardd.host.temporary import temporary_folder
 from shardd.identity.certificates import (
     TLS_NAME,
     fingerprint_of,
@@ -130,7 +129,7 @@ def _load_own(context: ssl.SSLContext, identity: Identity) -> None:
     encrypted = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(password)
     )
-    with tempfile.TemporaryDirectory(prefix="shardd-") as folder:
-        file = Path(folder) / "identity.pem"
+    with temporary_folder("shardd-") as folder:
+        file = folder / "identity.pem"
         atomic_write(file, identity.certificate_pem + encrypted)
         context.load_cert_chain(file, password=password)

@@ -3,14 +3,13 @@
 import importlib
 import json
 import pkgutil
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn  # pyright: ignore[reportMissingTypeStubs]  # mlx ships none for it
 
+from shardd.host.temporary import temporary_folder
 from shardd.model.checkpoint import text_config
 from shardd.model.errors import CheckpointError, ModelError, UnsupportedModel
 from shardd.model.ghosts import Forms, Ghosts
@@ -36,11 +35,11 @@ def build_model(config: Mapping[str, Any], weights: Mapping[str, mx.array]) -> A
     with contained_imports():
         utils: Any = importlib.import_module("mlx_lm.utils")
     model_class, arguments_class = _classes(utils, dict(config))
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "config.json").write_text(json.dumps(config))
+    with temporary_folder("shardd-") as folder:
+        (folder / "config.json").write_text(json.dumps(config))
         classes = _always((_fed_class(model_class, weights), arguments_class))
         try:
-            model, _ = utils.load_model(Path(folder), lazy=True, strict=False, get_model_classes=classes)
+            model, _ = utils.load_model(folder, lazy=True, strict=False, get_model_classes=classes)
         except ModelError:
             raise
         except Exception as error:  # whatever a model file does with a configuration it did not expect

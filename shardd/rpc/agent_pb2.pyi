@@ -68,6 +68,18 @@ class WatchRequest(_message.Message):
     interval_ms: int
     def __init__(self, interval_ms: _Optional[int] = ...) -> None: ...
 
+class MeasureRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Measurement(_message.Message):
+    __slots__ = ("read_bytes_per_s", "flops_per_s")
+    READ_BYTES_PER_S_FIELD_NUMBER: _ClassVar[int]
+    FLOPS_PER_S_FIELD_NUMBER: _ClassVar[int]
+    read_bytes_per_s: float
+    flops_per_s: float
+    def __init__(self, read_bytes_per_s: _Optional[float] = ..., flops_per_s: _Optional[float] = ...) -> None: ...
+
 class Memory(_message.Message):
     __slots__ = ("total", "available", "swap_used", "shard_available")
     TOTAL_FIELD_NUMBER: _ClassVar[int]
@@ -268,7 +280,7 @@ class ListShardsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Shard(_message.Message):
-    __slots__ = ("shard_id", "model", "first", "last", "layer_count", "bytes", "loaded", "used_at")
+    __slots__ = ("shard_id", "model", "first", "last", "layer_count", "bytes", "loaded", "used_at", "kept")
     SHARD_ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     FIRST_FIELD_NUMBER: _ClassVar[int]
@@ -277,6 +289,7 @@ class Shard(_message.Message):
     BYTES_FIELD_NUMBER: _ClassVar[int]
     LOADED_FIELD_NUMBER: _ClassVar[int]
     USED_AT_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
     shard_id: str
     model: str
     first: int
@@ -285,7 +298,18 @@ class Shard(_message.Message):
     bytes: int
     loaded: bool
     used_at: int
-    def __init__(self, shard_id: _Optional[str] = ..., model: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., layer_count: _Optional[int] = ..., bytes: _Optional[int] = ..., loaded: _Optional[bool] = ..., used_at: _Optional[int] = ...) -> None: ...
+    kept: bool
+    def __init__(self, shard_id: _Optional[str] = ..., model: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., layer_count: _Optional[int] = ..., bytes: _Optional[int] = ..., loaded: _Optional[bool] = ..., used_at: _Optional[int] = ..., kept: _Optional[bool] = ...) -> None: ...
+
+class KeepShardsRequest(_message.Message):
+    __slots__ = ("shard_ids",)
+    SHARD_IDS_FIELD_NUMBER: _ClassVar[int]
+    shard_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, shard_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class KeepShardsReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class ListShardsReply(_message.Message):
     __slots__ = ("shards",)
@@ -433,12 +457,30 @@ class RestartStageRequest(_message.Message):
     inbound_token: bytes
     def __init__(self, stage_id: _Optional[str] = ..., inbound_token: _Optional[bytes] = ...) -> None: ...
 
+class PlaceStageRequest(_message.Message):
+    __slots__ = ("stage_id", "epoch", "stage_index", "stage_count", "kv_tokens")
+    STAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    STAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    STAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    KV_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    stage_id: str
+    epoch: int
+    stage_index: int
+    stage_count: int
+    kv_tokens: int
+    def __init__(self, stage_id: _Optional[str] = ..., epoch: _Optional[int] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., kv_tokens: _Optional[int] = ...) -> None: ...
+
+class PlaceStageReply(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class ListStagesRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class Stage(_message.Message):
-    __slots__ = ("stage_id", "epoch", "shard_id", "model", "first", "last", "stage_index", "stage_count", "context_tokens", "state", "cause", "deployed_by", "lane_port", "batchable")
+    __slots__ = ("stage_id", "epoch", "shard_id", "model", "first", "last", "stage_index", "stage_count", "context_tokens", "state", "cause", "deployed_by", "lane_port", "batchable", "options", "prefill_chunk_tokens", "draft", "apart")
     STAGE_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SHARD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -453,6 +495,10 @@ class Stage(_message.Message):
     DEPLOYED_BY_FIELD_NUMBER: _ClassVar[int]
     LANE_PORT_FIELD_NUMBER: _ClassVar[int]
     BATCHABLE_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    PREFILL_CHUNK_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    DRAFT_FIELD_NUMBER: _ClassVar[int]
+    APART_FIELD_NUMBER: _ClassVar[int]
     stage_id: str
     epoch: int
     shard_id: str
@@ -467,7 +513,11 @@ class Stage(_message.Message):
     deployed_by: str
     lane_port: int
     batchable: bool
-    def __init__(self, stage_id: _Optional[str] = ..., epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., model: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., state: _Optional[_Union[StageState, str]] = ..., cause: _Optional[str] = ..., deployed_by: _Optional[str] = ..., lane_port: _Optional[int] = ..., batchable: _Optional[bool] = ...) -> None: ...
+    options: PipelineOptions
+    prefill_chunk_tokens: int
+    draft: str
+    apart: bool
+    def __init__(self, stage_id: _Optional[str] = ..., epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., model: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., state: _Optional[_Union[StageState, str]] = ..., cause: _Optional[str] = ..., deployed_by: _Optional[str] = ..., lane_port: _Optional[int] = ..., batchable: _Optional[bool] = ..., options: _Optional[_Union[PipelineOptions, _Mapping]] = ..., prefill_chunk_tokens: _Optional[int] = ..., draft: _Optional[str] = ..., apart: _Optional[bool] = ...) -> None: ...
 
 class ListStagesReply(_message.Message):
     __slots__ = ("stages",)

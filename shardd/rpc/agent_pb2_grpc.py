@@ -45,6 +45,11 @@ class MachineStub:
                 request_serializer=shardd_dot_rpc_dot_agent__pb2.WatchRequest.SerializeToString,
                 response_deserializer=shardd_dot_rpc_dot_agent__pb2.Beat.FromString,
                 _registered_method=True)
+        self.Measure = channel.unary_unary(
+                '/shardd.v1.Machine/Measure',
+                request_serializer=shardd_dot_rpc_dot_agent__pb2.MeasureRequest.SerializeToString,
+                response_deserializer=shardd_dot_rpc_dot_agent__pb2.Measurement.FromString,
+                _registered_method=True)
 
 
 class MachineServicer:
@@ -64,6 +69,13 @@ class MachineServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Measure(self, request, context):
+        """A short reading of how fast this machine reads memory and multiplies; a recent one is answered again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MachineServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -76,6 +88,11 @@ def add_MachineServicer_to_server(servicer, server):
                     servicer.Watch,
                     request_deserializer=shardd_dot_rpc_dot_agent__pb2.WatchRequest.FromString,
                     response_serializer=shardd_dot_rpc_dot_agent__pb2.Beat.SerializeToString,
+            ),
+            'Measure': grpc.unary_unary_rpc_method_handler(
+                    servicer.Measure,
+                    request_deserializer=shardd_dot_rpc_dot_agent__pb2.MeasureRequest.FromString,
+                    response_serializer=shardd_dot_rpc_dot_agent__pb2.Measurement.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -143,6 +160,33 @@ class Machine:
             metadata,
             _registered_method=True)
 
+    @staticmethod
+    def Measure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shardd.v1.Machine/Measure',
+            shardd_dot_rpc_dot_agent__pb2.MeasureRequest.SerializeToString,
+            shardd_dot_rpc_dot_agent__pb2.Measurement.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
 
 class ShardsStub:
     """What lies on a machine's disk.
@@ -178,6 +222,11 @@ class ShardsStub:
                 '/shardd.v1.Shards/DeleteShard',
                 request_serializer=shardd_dot_rpc_dot_agent__pb2.DeleteShardRequest.SerializeToString,
                 response_deserializer=shardd_dot_rpc_dot_agent__pb2.DeleteShardReply.FromString,
+                _registered_method=True)
+        self.KeepShards = channel.unary_unary(
+                '/shardd.v1.Shards/KeepShards',
+                request_serializer=shardd_dot_rpc_dot_agent__pb2.KeepShardsRequest.SerializeToString,
+                response_deserializer=shardd_dot_rpc_dot_agent__pb2.KeepShardsReply.FromString,
                 _registered_method=True)
         self.GrantUnits = channel.unary_unary(
                 '/shardd.v1.Shards/GrantUnits',
@@ -231,6 +280,13 @@ class ShardsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def KeepShards(self, request, context):
+        """These shards are not evicted until this controller says otherwise; in place of what it said before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GrantUnits(self, request, context):
         """Lets another machine of this controller fetch these units here, for a while.
         """
@@ -279,6 +335,11 @@ def add_ShardsServicer_to_server(servicer, server):
                     servicer.DeleteShard,
                     request_deserializer=shardd_dot_rpc_dot_agent__pb2.DeleteShardRequest.FromString,
                     response_serializer=shardd_dot_rpc_dot_agent__pb2.DeleteShardReply.SerializeToString,
+            ),
+            'KeepShards': grpc.unary_unary_rpc_method_handler(
+                    servicer.KeepShards,
+                    request_deserializer=shardd_dot_rpc_dot_agent__pb2.KeepShardsRequest.FromString,
+                    response_serializer=shardd_dot_rpc_dot_agent__pb2.KeepShardsReply.SerializeToString,
             ),
             'GrantUnits': grpc.unary_unary_rpc_method_handler(
                     servicer.GrantUnits,
@@ -443,6 +504,33 @@ class Shards:
             _registered_method=True)
 
     @staticmethod
+    def KeepShards(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shardd.v1.Shards/KeepShards',
+            shardd_dot_rpc_dot_agent__pb2.KeepShardsRequest.SerializeToString,
+            shardd_dot_rpc_dot_agent__pb2.KeepShardsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GrantUnits(request,
             target,
             options=(),
@@ -559,6 +647,11 @@ class StagesStub:
                 request_serializer=shardd_dot_rpc_dot_agent__pb2.RestartStageRequest.SerializeToString,
                 response_deserializer=shardd_dot_rpc_dot_agent__pb2.LoadProgress.FromString,
                 _registered_method=True)
+        self.PlaceStage = channel.unary_unary(
+                '/shardd.v1.Stages/PlaceStage',
+                request_serializer=shardd_dot_rpc_dot_agent__pb2.PlaceStageRequest.SerializeToString,
+                response_deserializer=shardd_dot_rpc_dot_agent__pb2.PlaceStageReply.FromString,
+                _registered_method=True)
         self.ListStages = channel.unary_unary(
                 '/shardd.v1.Stages/ListStages',
                 request_serializer=shardd_dot_rpc_dot_agent__pb2.ListStagesRequest.SerializeToString,
@@ -609,6 +702,13 @@ class StagesServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlaceStage(self, request, context):
+        """A loaded stage takes its place in another deployment of the same model; its sequences end, its weights stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListStages(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -648,6 +748,11 @@ def add_StagesServicer_to_server(servicer, server):
                     servicer.RestartStage,
                     request_deserializer=shardd_dot_rpc_dot_agent__pb2.RestartStageRequest.FromString,
                     response_serializer=shardd_dot_rpc_dot_agent__pb2.LoadProgress.SerializeToString,
+            ),
+            'PlaceStage': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceStage,
+                    request_deserializer=shardd_dot_rpc_dot_agent__pb2.PlaceStageRequest.FromString,
+                    response_serializer=shardd_dot_rpc_dot_agent__pb2.PlaceStageReply.SerializeToString,
             ),
             'ListStages': grpc.unary_unary_rpc_method_handler(
                     servicer.ListStages,
@@ -796,6 +901,33 @@ class Stages:
             '/shardd.v1.Stages/RestartStage',
             shardd_dot_rpc_dot_agent__pb2.RestartStageRequest.SerializeToString,
             shardd_dot_rpc_dot_agent__pb2.LoadProgress.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceStage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shardd.v1.Stages/PlaceStage',
+            shardd_dot_rpc_dot_agent__pb2.PlaceStageRequest.SerializeToString,
+            shardd_dot_rpc_dot_agent__pb2.PlaceStageReply.FromString,
             options,
             channel_credentials,
             insecure,

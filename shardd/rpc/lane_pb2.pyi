@@ -137,7 +137,7 @@ class Sampling(_message.Message):
     def __init__(self, temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., min_p: _Optional[float] = ..., repetition_penalty: _Optional[float] = ..., repetition_context: _Optional[int] = ..., seed: _Optional[int] = ..., logit_bias: _Optional[_Mapping[int, float]] = ..., logprobs: _Optional[bool] = ..., top_logprobs: _Optional[int] = ..., presence_penalty: _Optional[float] = ..., frequency_penalty: _Optional[float] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("sampling", "max_tokens", "stop_tokens", "reply_to", "speculate", "kept", "kept_tokens", "take_kept", "snapshot", "generated")
+    __slots__ = ("sampling", "max_tokens", "stop_tokens", "reply_to", "speculate", "kept", "kept_tokens", "take_kept", "snapshot", "generated", "resumes", "held_from")
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     STOP_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -148,6 +148,8 @@ class Open(_message.Message):
     TAKE_KEPT_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     GENERATED_FIELD_NUMBER: _ClassVar[int]
+    RESUMES_FIELD_NUMBER: _ClassVar[int]
+    HELD_FROM_FIELD_NUMBER: _ClassVar[int]
     sampling: Sampling
     max_tokens: int
     stop_tokens: _containers.RepeatedScalarFieldContainer[int]
@@ -158,7 +160,9 @@ class Open(_message.Message):
     take_kept: bool
     snapshot: int
     generated: int
-    def __init__(self, sampling: _Optional[_Union[Sampling, _Mapping]] = ..., max_tokens: _Optional[int] = ..., stop_tokens: _Optional[_Iterable[int]] = ..., reply_to: _Optional[str] = ..., speculate: _Optional[bool] = ..., kept: _Optional[int] = ..., kept_tokens: _Optional[int] = ..., take_kept: _Optional[bool] = ..., snapshot: _Optional[int] = ..., generated: _Optional[int] = ...) -> None: ...
+    resumes: int
+    held_from: int
+    def __init__(self, sampling: _Optional[_Union[Sampling, _Mapping]] = ..., max_tokens: _Optional[int] = ..., stop_tokens: _Optional[_Iterable[int]] = ..., reply_to: _Optional[str] = ..., speculate: _Optional[bool] = ..., kept: _Optional[int] = ..., kept_tokens: _Optional[int] = ..., take_kept: _Optional[bool] = ..., snapshot: _Optional[int] = ..., generated: _Optional[int] = ..., resumes: _Optional[int] = ..., held_from: _Optional[int] = ...) -> None: ...
 
 class TokenLogprob(_message.Message):
     __slots__ = ("token", "logprob")
@@ -193,7 +197,7 @@ class Row(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., position: _Optional[int] = ..., tokens: _Optional[_Iterable[int]] = ..., finish_reason: _Optional[str] = ...) -> None: ...
 
 class FrameHeader(_message.Message):
-    __slots__ = ("kind", "epoch", "sequence", "position", "count", "sample", "sent_ns", "tensors", "timings", "reply_to", "broken", "rows", "keep_tokens", "dropped", "keep_as", "released", "saved", "kept", "held", "hello", "open", "token", "message", "echo_ns")
+    __slots__ = ("kind", "epoch", "sequence", "position", "count", "sample", "sent_ns", "tensors", "timings", "reply_to", "broken", "rows", "keep_tokens", "dropped", "keep_as", "released", "saved", "kept", "held", "unheld", "hello", "open", "token", "message", "echo_ns")
     KIND_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -213,6 +217,7 @@ class FrameHeader(_message.Message):
     SAVED_FIELD_NUMBER: _ClassVar[int]
     KEPT_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    UNHELD_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
@@ -237,9 +242,10 @@ class FrameHeader(_message.Message):
     saved: _containers.RepeatedScalarFieldContainer[int]
     kept: int
     held: bool
+    unheld: bool
     hello: Hello
     open: Open
     token: Token
     message: str
     echo_ns: int
-    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., position: _Optional[int] = ..., count: _Optional[int] = ..., sample: _Optional[bool] = ..., sent_ns: _Optional[int] = ..., tensors: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., timings: _Optional[_Iterable[_Union[StepTiming, _Mapping]]] = ..., reply_to: _Optional[str] = ..., broken: _Optional[bool] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ..., keep_tokens: _Optional[int] = ..., dropped: _Optional[_Iterable[int]] = ..., keep_as: _Optional[int] = ..., released: _Optional[_Iterable[int]] = ..., saved: _Optional[_Iterable[int]] = ..., kept: _Optional[int] = ..., held: _Optional[bool] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., token: _Optional[_Union[Token, _Mapping]] = ..., message: _Optional[str] = ..., echo_ns: _Optional[int] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., position: _Optional[int] = ..., count: _Optional[int] = ..., sample: _Optional[bool] = ..., sent_ns: _Optional[int] = ..., tensors: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., timings: _Optional[_Iterable[_Union[StepTiming, _Mapping]]] = ..., reply_to: _Optional[str] = ..., broken: _Optional[bool] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ..., keep_tokens: _Optional[int] = ..., dropped: _Optional[_Iterable[int]] = ..., keep_as: _Optional[int] = ..., released: _Optional[_Iterable[int]] = ..., saved: _Optional[_Iterable[int]] = ..., kept: _Optional[int] = ..., held: _Optional[bool] = ..., unheld: _Optional[bool] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., token: _Optional[_Union[Token, _Mapping]] = ..., message: _Optional[str] = ..., echo_ns: _Optional[int] = ...) -> None: ...

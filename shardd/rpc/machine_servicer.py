@@ -13,6 +13,7 @@ import grpc.aio
 
 import shardd
 from shardd.agent.identities import Identities
+from shardd.agent.measuring import CannotMeasure, Measuring
 from shardd.agent.supervisor import StageRecord, Supervisor
 from shardd.host import HostFacts, LoadReader, MemoryReader, addresses, rss_of
 from shardd.identity import TrustedPeers
@@ -46,6 +47,10 @@ class Machine(MachineServicer):
         self._store = store
         self._peers = peers
         self._addresses = own_addresses
+        self._measuring = Measuring(
+            lambda: supervisor.shard_available(MemoryReader().read().available),
+            lambda: any(record.reading and record.reading.sequences for record in supervisor.records()),
+        )
 
     async def Describe(self, request: agent_pb2.DescribeRequest, context: Context) -> agent_pb2.Description:
         return agent_pb2.Description(
@@ -94,6 +99,13 @@ class Machine(MachineServicer):
                 fingerprint=self._identities.current.fingerprint,
             )
             await asyncio.sleep(interval)
+
+    async def Measure(self, request: agent_pb2.MeasureRequest, context: Context) -> agent_pb2.Measurement:
+        try:
+            found = await self._measuring.read()
+        except CannotMeasure as error:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        return agent_pb2.Measurement(read_bytes_per_s=found.read_bytes_per_s, flops_per_s=found.flops_per_s)
 
     def _follows(self, context: Context) -> bool:
         caller = caller_of(context, self._peers)

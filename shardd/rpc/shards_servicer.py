@@ -21,10 +21,12 @@ from shardd.rpc.limits import Unread, endpoint_problem, token_problem
 from shardd.rpc.options import MAX_PUSH_BYTES, PIECE_BYTES
 from shardd.rpc.pieces import Piece, data_of
 from shardd.store import DiskFull, ManifestError, ShardManifest, Store, StoreError, UnitBusy, UnitReference, UnitWriter
+from shardd.store.manifest import is_digest
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 MAX_OFFERED = 2000
+MAX_SPARES = 256
 MOST_WAITING = 4  # pieces of one push that wait for the disk
 QUIET_S = 30.0  # a push that sends nothing for so long is given up
 
@@ -89,6 +91,7 @@ class Shards(ShardsServicer):
 
     async def ListShards(self, request: agent_pb2.ListShardsRequest, context: Context) -> agent_pb2.ListShardsReply:
         shards = await asyncio.to_thread(self._store.shards)
+        caller = fingerprint_of_caller(context)
         return agent_pb2.ListShardsReply(
             shards=[
                 agent_pb2.Shard(
@@ -100,6 +103,7 @@ class Shards(ShardsServicer):
                     bytes=sum(unit.bytes for unit in shard.units),
                     loaded=self._supervisor.uses_shard(shard.shard_id),
                     used_at=int(self._store.used_at(shard.shard_id)),
+                    kept=self._supervisor.spares.kept_for(caller, shard.shard_id),
                 )
                 for shard in shards
             ]
@@ -108,12 +112,22 @@ class Shards(ShardsServicer):
     async def DeleteShard(self, request: agent_pb2.DeleteShardRequest, context: Context) -> agent_pb2.DeleteShardReply:
         if self._supervisor.uses_shard(request.shard_id):
             await _refuse(context, "The shard is loaded. Undeploy it first.")
+        if self._supervisor.spares.keeps(request.shard_id):
+            await _refuse(context, "The shard is kept as a spare. Deploy without spares, or undeploy, first.")
         try:
             freed = await asyncio.to_thread(self._store.delete_shard, request.shard_id)
             await asyncio.to_thread(self._supervisor.sweep_kept)
         except StoreError as error:
             await _refuse(context, str(error))
         return agent_pb2.DeleteShardReply(freed_bytes=freed)
+
+    async def KeepShards(self, request: agent_pb2.KeepShardsRequest, context: Context) -> agent_pb2.KeepShardsReply:
+        if len(request.shard_ids) > MAX_SPARES:
+            await _refuse(context, f"At most {MAX_SPARES} shards can be kept as spares.")
+        if not all(is_digest(shard_id) for shard_id in request.shard_ids):
+            await _refuse(context, "The name of a shard is malformed.")
+        self._supervisor.spares.keep(fingerprint_of_caller(context), request.shard_ids)
+        return agent_pb2.KeepShardsReply()
 
     async def GrantUnits(self, request: agent_pb2.GrantUnitsRequest, context: Context) -> agent_pb2.UnitGrant:
         if len(request.digests) > MAX_OFFERED:

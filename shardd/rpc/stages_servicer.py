@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
 from typing import Any, NoReturn
 
 import grpc
@@ -15,7 +16,7 @@ from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import StagesServicer
 from shardd.rpc.gate import caller_of
 from shardd.rpc.limits import endpoint_problem, token_problem
-from shardd.stage.orders import Connect, PipelineOptions
+from shardd.stage.orders import Connect, PipelineOptions, Place
 from shardd.stage.shaping import parse_link
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -111,6 +112,17 @@ class Stages(StagesServicer):
         except StageError as error:
             await _refuse(context, str(error))
 
+    async def PlaceStage(self, request: agent_pb2.PlaceStageRequest, context: Context) -> agent_pb2.PlaceStageReply:
+        await self._own(request.stage_id, context)
+        if not _is_place(request.stage_index, request.stage_count) or request.kv_tokens > MAX_KV_TOKENS:
+            await _refuse(context, "The stage's place in the pipeline is wrong.")
+        order = Place(request.epoch, request.stage_index, request.stage_count, request.kv_tokens)
+        try:
+            await self._supervisor.place(request.stage_id, order)
+        except StageError as error:
+            await _refuse(context, str(error))
+        return agent_pb2.PlaceStageReply()
+
     async def ListStages(self, request: agent_pb2.ListStagesRequest, context: Context) -> agent_pb2.ListStagesReply:
         return agent_pb2.ListStagesReply(stages=[_message(record) for record in self._supervisor.records()])
 
@@ -174,12 +186,20 @@ def _message(record: StageRecord) -> agent_pb2.Stage:
         deployed_by=record.request.deployed_by,
         lane_port=record.lane_port,
         batchable=record.batchable,
+        apart=record.apart,
+        options=agent_pb2.PipelineOptions(**asdict(record.request.options)),
+        prefill_chunk_tokens=record.request.prefill_chunk_tokens,
+        draft=record.draft,
     )
+
+
+def _is_place(stage_index: int, stage_count: int) -> bool:
+    return 0 < stage_count <= MAX_PEERS and stage_index < stage_count
 
 
 def _problem(request: agent_pb2.LoadStageRequest) -> str | None:
     """What is wrong with a request, as a sentence, or None."""
-    if not 0 < request.stage_count <= MAX_PEERS or request.stage_index >= request.stage_count:
+    if not _is_place(request.stage_index, request.stage_count):
         return "The stage's place in the pipeline is wrong."
     if not 0 < request.context_tokens <= 16_000_000 or request.prefill_chunk_tokens > 65_536:
         return "The context or the prefill chunk has an impossible size."

@@ -23,8 +23,9 @@ from shardd.stage.frames import PREFIX, FrameError, decode_header, decode_prefix
 from shardd.stage.lane import Lane, LaneClosed
 
 HANDSHAKE_S = 5.0
-DIAL_S = 5.0
+DIAL_S = 2.5
 MAX_HELLO_BYTES = 1024
+TOKEN_S = 1.0  # a token may still be on its way here for so long
 GREETING_S = 5.0  # for the whole first frame, however slowly it comes
 MAX_HANDSHAKES = 32
 MAX_PER_ADDRESS = 8  # one stranger must not keep the others out
@@ -74,15 +75,19 @@ class Pass:
 
 
 class Door:
-    """Listens on one port. on_lane(lane, controller's lane id or "" for the previous stage) runs in its own thread."""
+    """Listens on one port for lanes of one deployment, of which epoch says which.
+
+    on_lane(lane, controller's lane id or "" for the previous stage) runs in its own thread.
+    """
 
     def __init__(self, host: str, identity: Identity, epoch: int, on_lane: Callable[[Lane, str], None]) -> None:
         self._identity = identity
-        self._epoch = epoch
+        self.epoch = epoch
         self._on_lane = on_lane
         self._passes: dict[bytes, Pass] = {}
         self._pems: dict[str, bytes] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._admitted = threading.Condition(self._lock)
         self._knocking: Counter[str] = Counter()  # handshakes under way, by address
         self._listener = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.port: int = self._listener.getsockname()[1]
@@ -95,6 +100,7 @@ class Door:
             self._pems[fingerprint] = certificate_pem
             self._passes[token] = Pass(fingerprint, controller)
             self._forget_oldest()
+            self._admitted.notify_all()
 
     def admit_any_of(self, token: bytes, certificates_pem: Sequence[bytes]) -> None:
         """As admit for the previous stage, which is one of these peers: the token says which."""
@@ -102,6 +108,7 @@ class Door:
             self._pems.update({fingerprint_of(pem): pem for pem in certificates_pem})
             self._passes[token] = Pass("", controller=False)
             self._forget_oldest()
+            self._admitted.notify_all()
 
     def close(self) -> None:
         self._listener.close()
@@ -153,13 +160,14 @@ class Door:
 
     def _greet(self, tls: ssl.SSLSocket, fingerprint: str) -> tuple[Lane, str]:
         deadline = time.monotonic() + GREETING_S
-        token = read_hello(lambda size: _read_exactly(tls, size, deadline), self._epoch)
-        with self._lock:
+        token = read_hello(lambda size: _read_exactly(tls, size, deadline), self.epoch)
+        with self._admitted:  # the dialler may be quicker than the order that hands its token out
+            self._admitted.wait_for(lambda: token in self._passes, TOKEN_S)
             granted = self._passes.get(token)
             if granted is None or granted.fingerprint not in ("", fingerprint):
                 raise FrameError("a token that was not handed out")
             del self._passes[token]
-        return Lane(tls, self._epoch, measure=True), lane_id(token) if granted.controller else ""
+        return Lane(tls, self.epoch, measure=True), lane_id(token) if granted.controller else ""
 
 
 def read_hello(read: Callable[[int], bytes], epoch: int) -> bytes:

@@ -14,18 +14,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from shardd.model.stage import Stage
 from shardd.rpc import lane_pb2
-from shardd.stage.computing import Computing
+from shardd.stage.computing import Computed, Computing
 from shardd.stage.draft import Draft
 from shardd.stage.frames import Buffer, Frame, FrameError, token_ids_from, token_ids_payload
 from shardd.stage.head import Head
 from shardd.stage.inbox import Inbox
 from shardd.stage.keeper import Keeper
 from shardd.stage.lane import Lane
+from shardd.stage.orders import Place
+from shardd.stage.refusing import refuse
 from shardd.stage.residents import Residents
-from shardd.stage.sampling import check_sampling
 from shardd.stage.scheduler import choose
 from shardd.stage.spill import SpillFolder
 from shardd.stage.tail import Chosen, Tail
@@ -62,18 +64,24 @@ class Engine:
         self._stage = stage
         self._settings = settings
         self._report = report
+        self._draft = draft
         self._inbox = Inbox()
         self._queue: list[Step] = []
         self._quick_in_a_row = 0
         self.keeper = Keeper(stage, self._forward, self._around, self.deliver, settings.options.kept_bits, folder)
         self._residents = Residents(stage, self.keeper)
         self._tail = Tail(settings.context_tokens, stage.vocab_size) if stage.is_tail else None
-        self._computing = Computing(stage, settings, self._residents, self._tail, self._inbox.give_back)
-        self._draft = draft
-        self.head = Head(settings, self, self.keeper, draft) if stage.is_head else None
         self.measurements = Measurements()
         self.next_lane: Sender | None = None
         self.controllers: dict[str, Sender] = {}
+        self._settle(settings)
+
+    def _settle(self, settings: EngineSettings) -> None:
+        """What depends on the stage's place."""
+        stage, self._settings = self._stage, settings
+        self._residents.capacity = settings.capacity
+        self._computing = Computing(stage, settings, self._residents, self._tail, self._inbox.give_back)
+        self.head = Head(settings, self, self.keeper, self._draft) if stage.is_head else None
         if self.head is not None and self._alone and stage.batchable:
             self.head.max_batch = settings.options.max_batch
 
@@ -100,6 +108,14 @@ class Engine:
     def lead_to(self, lane: Sender) -> None:
         """Everything for the next stage goes by this lane from now on. In the compute thread."""
         self.next_lane = lane
+
+    def take_place(self, order: Place) -> None:
+        """Another place in another deployment: every sequence ends here as when the lanes break. In the compute
+        thread."""
+        self._break_off("The stage took another place.")
+        self.next_lane = None
+        self.controllers.clear()
+        self._settle(self._settings.placed(order))
 
     def read(self, lane: Lane, event_of: Callable[[Frame], Event]) -> None:
         """Takes what the previous stage sends, until its lane ends; in a thread of its own. Raises LaneClosed or
@@ -167,9 +183,11 @@ class Engine:
                 case lane_pb2.DROP | lane_pb2.RECALL | lane_pb2.RECALLED:
                     self.keeper.handle(header)
                 case lane_pb2.FAIL if self.head is not None and not self._alone:
-                    self._failed_around(header.sequence)  # it came round: the controller knows
+                    self._failed_around(header.sequence, header.broken)  # it came round: the controller knows
                 case lane_pb2.FAIL:
-                    self._fail(header.sequence, header.message, header.reply_to, broken=header.broken)
+                    self._fail(
+                        header.sequence, header.message, header.reply_to, broken=header.broken, unheld=header.unheld
+                    )
                 case _:
                     raise FrameError(f"a frame of kind {header.kind}, which no stage takes")
         except FrameError as error:
@@ -178,12 +196,19 @@ class Engine:
     def _open(self, event: Arrived) -> None:
         header = event.frame.header
         prompt = token_ids_from(event.frame)
-        refusal = self._refusal(header, prompt)
+        open_already = header.sequence in self._residents or (
+            self.head is not None and self.head.knows(header.sequence)
+        )
+        crowded = self.head is not None and self.head.crowded
+        context, vocabulary = self._settings.context_tokens, self._stage.vocab_size
+        refusal = refuse(header.open, prompt, context, vocabulary, open_already=open_already, crowded=crowded)
         opened = lane_pb2.Open()
         opened.CopyFrom(header.open)
         if self.head is None:
             if refusal:
                 self._fail(header.sequence, refusal, opened.reply_to)
+            elif self._settings.holds(opened) and not self.resumable(opened, len(prompt)):
+                self._fail(header.sequence, "The answer's cache is not here any more.", opened.reply_to, unheld=True)
             else:
                 self.begin(header.sequence, opened, "", prompt)
         elif refusal:
@@ -192,25 +217,6 @@ class Engine:
             opened.ClearField("kept")
             opened.ClearField("snapshot")
             self.head.open(header.sequence, opened, event.source, prompt)
-
-    def _refusal(self, header: Header, prompt: list[int]) -> str | None:
-        """Why this sequence cannot be opened, as a sentence, or None."""
-        context = self._settings.context_tokens
-        if header.sequence in self._residents or (self.head is not None and self.head.knows(header.sequence)):
-            return "This sequence is open already."
-        if self.head is not None and self.head.crowded:
-            return "Too many answers are waiting already. Try again when some have ended."
-        if not prompt:
-            return "The prompt is empty. Write something."
-        if len(prompt) >= context:
-            return (
-                f"The prompt has {len(prompt)} tokens and the context holds {context}. "
-                "Shorten it or deploy with a longer context."
-            )
-        if not all(0 <= token < self._stage.vocab_size for token in prompt):
-            return "The prompt has token ids that the model does not know. Use the tokenizer that came with it."
-        problem = check_sampling(header.open.sampling, self._stage.vocab_size)
-        return f"The sampling settings are wrong: {problem}." if problem else None
 
     def _enqueue_step(self, frame: Frame) -> None:
         header = frame.header
@@ -239,7 +245,8 @@ class Engine:
 
     def begin(self, sequence_id: int, opened: lane_pb2.Open, source: str, prompt: Sequence[int]) -> None:
         self._computing.ahead.discard()
-        self._residents.open(sequence_id, opened, source, len(prompt))
+        resumed = self._settings.holds(opened)
+        self._residents.open(sequence_id, opened, source, len(prompt), resumed=resumed)
         if self._tail is not None:
             self._tail.open(sequence_id, opened, prompt)
         tensor, payload = token_ids_payload(prompt)
@@ -260,19 +267,26 @@ class Engine:
     def trimmable(self, sequence_id: int, more: int) -> bool:
         return self._residents.trimmable(sequence_id, more)
 
+    def resumable(self, opened: lane_pb2.Open, prompt_tokens: int) -> bool:
+        return self._residents.resumable(opened, prompt_tokens)
+
     # -- what goes wrong ---------------------------------------------------------------------------------------------
 
-    def _forget(self, sequence_id: int, keep_tokens: int = 0, keep_as: int = 0) -> None:
+    def _forget(self, sequence_id: int, keep_tokens: int = 0, keep_as: int = 0, *, hold: bool = False) -> None:
         self._computing.forget(sequence_id)
+        if hold:
+            self._residents.hold(sequence_id)
         self._residents.close(sequence_id, keep_tokens, keep_as)
         self._queue = [step for step in self._queue if all(row.sequence != sequence_id for row in step.rows)]
 
-    def _fail(self, sequence_id: int, message: str, reply_to: str = "", *, broken: bool = False) -> None:
+    def _fail(
+        self, sequence_id: int, message: str, reply_to: str = "", *, broken: bool = False, unheld: bool = False
+    ) -> None:
         """Ends a sequence that cannot go on: down to the tail, which tells the controller and the head."""
         resident = self._residents.get(sequence_id)
         reply_to = resident.opened.reply_to if resident else reply_to
-        self._forget(sequence_id)
-        news = failed(sequence_id, message, reply_to, broken=broken)
+        self._forget(sequence_id, hold=broken)
+        news = failed(sequence_id, message, reply_to, broken=broken, unheld=unheld)
         if self._tail is not None:
             self._tail.forget(sequence_id)
             self._to_controller(reply_to, news)
@@ -281,9 +295,9 @@ class Engine:
         if not self._alone and self.next_lane is not None:
             self.next_lane.post(news)
 
-    def _failed_around(self, sequence_id: int) -> None:
+    def _failed_around(self, sequence_id: int, broken: bool) -> None:
         assert self.head is not None
-        self._forget(sequence_id)
+        self._forget(sequence_id, hold=broken)
         self.head.failed(sequence_id)
         self._forward(Header(kind=lane_pb2.CLOSE, sequence=sequence_id))
 
@@ -298,13 +312,17 @@ class Engine:
         message = f"The lane of stage {self._settings.stage_index} {direction} broke."
         if source == NEXT:
             self.next_lane = None
+        self._break_off(message)
+        self._report(message)
+
+    def _break_off(self, message: str) -> None:
+        """No sequence can go on by the present lanes."""
         led = [(each.id, each.source) for each in self.head.reset()] if self.head is not None else []
         for resident in self._residents.all():
             self._fail(resident.id, message, broken=True)
         for sequence_id, controller in led:
             self._to_controller(controller, failed(sequence_id, message, broken=True))
         self.keeper.break_off()
-        self._report(message)
 
     # -- one step ----------------------------------------------------------------------------------------------------
 
@@ -339,7 +357,13 @@ class Engine:
                     header.rows.add(sequence=row.sequence, position=row.position)
                 header.rows[0].tokens.extend(step.proposals)
 
-        computed = self._computing.step(step, begin_header)
+        if not step.sample and self._residents.passes(step.rows, step.count):  # it has them from before
+            begin_header()
+            computed = Computed([], [], [], taken, 0)
+        else:
+            computed = self._computing.step(step, begin_header)
+            if not step.sample and self._residents.nobody_needs(step.rows, self._settings.stage_index):
+                computed = replace(computed, tensors=[], payload=[])
         timing = header.timings[-1]
         timing.compute_us, timing.kv_bytes = (computed.at_ns - taken) // 1000, computed.kv_bytes
         if self._tail is None:
@@ -351,7 +375,7 @@ class Engine:
             self._emit(header, self._tail.settle(step.rows, step.proposals, computed.drawn), computed.at_ns)
         else:
             self._emit_progress(header, step.rows[0])
-        self._measure(step, timing)
+        self.measurements.add(timing, step.hop_us, decoded=step.sample)
 
     def _emit(self, header: Header, chosen: list[Chosen], computed: int) -> None:
         """The tail: the tokens to the head first, for that is the next step; then the copies to the controllers."""
@@ -397,14 +421,6 @@ class Engine:
         copy = Header()
         copy.CopyFrom(header)
         self._to_controller(self._tail.controller_of(row.sequence), copy)
-
-    def _measure(self, step: Step, timing: lane_pb2.StepTiming) -> None:
-        self.measurements.steps += 1
-        if step.sample:
-            self.measurements.compute_ms.add(timing.compute_us / 1000)
-            self.measurements.queue_ms.add(timing.queue_us / 1000)
-            if step.hop_us:
-                self.measurements.hop_ms.add(step.hop_us / 1000)
 
     # -- where things go ---------------------------------------------------------------------------------------------
 

@@ -46,6 +46,10 @@ class Pipeline(Protocol):
         """Whether the sequence's caches can be trimmed after so many more tokens."""
         ...
 
+    def resumable(self, opened: lane_pb2.Open, prompt_tokens: int) -> bool:
+        """Whether the cache of the interrupted sequence is here."""
+        ...
+
 
 @dataclass(slots=True)
 class Led:
@@ -117,7 +121,7 @@ class Head:
     @property
     def capacity(self) -> int:
         """Tokens that all caches together may hold."""
-        return self._settings.options.kv_tokens or 4 * self._settings.context_tokens
+        return self._settings.capacity
 
     def knows(self, sequence_id: int) -> bool:
         return sequence_id in self._led or any(led.id == sequence_id for led in self._waiting)
@@ -243,15 +247,23 @@ class Head:
                 return
             if self._follows_one_that_ends(led):
                 return
-            if led.misses < MAX_MISSES and self._kept.awaited(led.history, running):
+            resumed = led.opened.resumes != 0
+            if not resumed and led.misses < MAX_MISSES and self._kept.awaited(led.history, running):
                 return
             self._waiting.popleft()
-            reuse = self._kept.begin(led.history, running)
+            reuse = self._resume(led) if resumed else self._kept.begin(led.history, running)
             if reuse is not None:
                 led.opened.kept, led.opened.kept_tokens, led.opened.take_kept = reuse.number, reuse.tokens, reuse.take
                 led.planned = led.safe = reuse.tokens
             self._begin(led)
             self._tell_places()
+
+    def _resume(self, led: Led) -> None:
+        """Where no stage has to compute anything again, all of it is in the caches."""
+        if led.opened.held_from == 0 and self._pipeline.resumable(led.opened, led.prompt_tokens):
+            led.planned = led.safe = led.prompt_tokens - 1
+        elif led.opened.held_from == 0:
+            led.opened.held_from = self._settings.stage_count
 
     def _follows_one_that_ends(self, led: Led) -> bool:
         """Whether a prompt goes on from an answer of which the head may hear a moment later than the controller that it
@@ -262,7 +274,8 @@ class Head:
         )
 
     def _begin(self, led: Led) -> None:
-        if not self._trims and led.prompt_tokens > MIN_SHARED and led.safe < led.prompt_tokens - 1:
+        computed = led.safe < led.prompt_tokens - 1 and not led.opened.resumes
+        if not self._trims and led.prompt_tokens > MIN_SHARED and computed:
             led.opened.snapshot = self._kept.new_number()
             self._snapshots[led.id] = led.opened.snapshot
         if self._settings.options.speculate and led.opened.speculate:

@@ -16,7 +16,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from shardd.rpc import lane_pb2
 from shardd.stage.frames import PREFIX, Buffer, Frame, decode_header, decode_prefix, encode_prefix
@@ -24,6 +24,8 @@ from shardd.stage.frames import PREFIX, Buffer, Frame, decode_header, decode_pre
 PING_INTERVAL_S = 0.5
 FIRST_PINGS = 16  # a burst at the beginning fixes the offset; after that the clocks drift slowly
 FIRST_PING_INTERVAL_S = 0.02
+SUSPECT_S = 1.0  # without a byte, though we ask twice a second: the link may be cut
+DEAD_S = 2.5
 RECEIVE_BYTES = 64 * 1024  # larger frames than this go to their place without a stop
 JOIN_BYTES = 16 * 1024  # a TLS record's size: smaller frames go out as one write
 
@@ -59,6 +61,8 @@ class Lane:
     """Frames over one TLS socket. send may be called by several threads, receive by one.
 
     epoch: stamped on every frame sent, and demanded of every frame received.
+    on_silence: where it is set, of a lane that measures, called when nothing has come for SUSPECT_S; at DEAD_S the
+    lane counts as closed. Only waiting counts: a machine that slept or computed accuses nobody.
     """
 
     def __init__(self, tls: ssl.SSLSocket, epoch: int, *, measure: bool) -> None:
@@ -74,6 +78,8 @@ class Lane:
         self._pings = 0
         self._buffer = bytearray(RECEIVE_BYTES)
         self._start = self._end = 0  # of what is in the buffer and not yet taken
+        self._silent_s = 0.0  # waited for, since the last byte
+        self.on_silence: Callable[[], None] | None = None
         self._pollers: dict[tuple[int, int, int], select.poll] = {}  # one must not be used by two threads
         self.clock = ClockOffset()
 
@@ -129,6 +135,24 @@ class Lane:
             else:
                 hop_ns = arrived - (header.sent_ns - self.clock.offset_ns) if self.clock.known else 0
                 return Frame(header, payload, arrived, max(0, hop_ns // 1000))
+
+    def await_first(self, seconds: float) -> None:
+        """Waits until anything has come, and keeps it: whoever lets a lane in asks for the time at once. Raises
+        LaneClosed, also when that takes longer."""
+        deadline = time.monotonic() + seconds
+        while self._end == self._start:
+            try:
+                with self._tls_lock:
+                    count = self._tls.recv_into(memoryview(self._buffer)[self._end :])
+                if count == 0:
+                    raise LaneClosed("the other end refused the lane")
+                self._end += count
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                if time.monotonic() > deadline:
+                    raise LaneClosed("the other end said nothing") from None
+                self._wait(select.POLLIN, 0.05)
+            except (OSError, ValueError) as error:
+                raise LaneClosed(str(error)) from error
 
     def close(self) -> None:
         """Ends both directions at once; a thread that waits in receive gets LaneClosed."""
@@ -188,12 +212,16 @@ class Lane:
                     count = self._tls.recv_into(view)
                 if count == 0:
                     raise LaneClosed("the other end closed the lane")
+                self._silent_s = 0.0
                 return count
             except ssl.SSLWantReadError:
                 self._ping_if_due()
                 early = self._measure and self._pings <= FIRST_PINGS
-                if self._wait(select.POLLIN, FIRST_PING_INTERVAL_S if early else PING_INTERVAL_S, wake):
+                began = time.monotonic()
+                if self._wait(select.POLLIN, FIRST_PING_INTERVAL_S if early else PING_INTERVAL_S / 2, wake):
+                    self._count_silence(time.monotonic() - began)
                     return None
+                self._count_silence(time.monotonic() - began)
             except ssl.SSLWantWriteError:
                 self._wait(select.POLLOUT, 0.05)
             except (OSError, ValueError) as error:
@@ -205,6 +233,17 @@ class Lane:
             self._pings += 1
             self._next_ping = now + (PING_INTERVAL_S if self._pings > FIRST_PINGS else FIRST_PING_INTERVAL_S)
             self.send(lane_pb2.FrameHeader(kind=lane_pb2.PING))
+
+    def _count_silence(self, waited_s: float) -> None:
+        """Raises LaneClosed where it has lasted too long."""
+        if self.on_silence is None:
+            return
+        before = self._silent_s
+        self._silent_s += min(waited_s, PING_INTERVAL_S)
+        if before < SUSPECT_S <= self._silent_s:
+            self.on_silence()
+        if self._silent_s >= DEAD_S:
+            raise LaneClosed(f"nothing has come for {DEAD_S} s")
 
     def _check_open(self) -> None:
         if self._closed.is_set():

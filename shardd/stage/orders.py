@@ -102,6 +102,16 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Take this place in another deployment of the same model: lanes and sequences end, the weights stay."""
+
+    epoch: int
+    stage_index: int
+    stage_count: int
+    kv_tokens: int  # as in PipelineOptions
+
+
+@dataclass(frozen=True, slots=True)
 class Loading:
     done_bytes: int
     total_bytes: int
@@ -131,6 +141,13 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Ring:
+    """Whether the lanes from the stage before and to the next one stand; told at every change."""
+
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """Telemetry, several times a second. Times are (p50, p95) in milliseconds over the latest decode steps."""
 
@@ -145,11 +162,11 @@ class Reading:
     samples: int = 0
 
 
-Order = Start | Connect | Grant
-Report = Loading | Ready | Connected | Failed | Reading
+Order = Start | Connect | Grant | Place
+Report = Loading | Ready | Connected | Failed | Reading | Ring
 
-_ORDERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Start, Connect, Grant)}
-_REPORTS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Loading, Ready, Connected, Failed, Reading)}
+_ORDERS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Start, Connect, Grant, Place)}
+_REPORTS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Loading, Ready, Connected, Failed, Reading, Ring)}
 
 Message = TypeVar("Message")
 

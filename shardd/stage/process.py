@@ -27,16 +27,18 @@ from shardd.stage.door import Door, dial
 from shardd.stage.draft import load_draft
 from shardd.stage.engine import Engine
 from shardd.stage.frames import Frame, FrameError
-from shardd.stage.lane import Lane, LaneClosed
+from shardd.stage.lane import SUSPECT_S, Lane, LaneClosed
 from shardd.stage.orders import (
     Connect,
     Connected,
     Failed,
     Grant,
     Loading,
+    Place,
     Reading,
     Ready,
     Report,
+    Ring,
     Start,
     order_from,
     to_line,
@@ -48,6 +50,7 @@ from shardd.stage.timings import spread
 from shardd.stage.work import NEXT, Arrived, EngineSettings, Halt, Lost, Task
 
 TELEMETRY_S = 0.25
+GREETED_S = 5.0
 REST_READINGS = 8  # without a sequence, until what many of them needed is given back to the system
 
 
@@ -120,6 +123,8 @@ def _serve(start: Start, orders: BinaryIO, report: Reporter) -> None:
                     lanes.door.admit(
                         bytes.fromhex(order.token), order.certificate_pem.encode(), controller=order.controller
                     )
+                case Place() as order:
+                    lanes.place(order)
                 case Start():
                     report(Failed("A second Start order was ignored.", fatal=False))
         engine.deliver(Halt())
@@ -175,6 +180,7 @@ class Lanes:
         self._shape = parse_link(start.options.link)
         self._report = report
         self._lanes: dict[str, Lane] = {}
+        self._whole = False  # the ring, as it was told last
         self._lock = threading.Lock()
         self.door = Door(start.host, identity, start.epoch, self._welcome)
         if start.inbound_token:
@@ -188,6 +194,7 @@ class Lanes:
             lane = dial(
                 order.addresses, order.port, self._identity, certificate, bytes.fromhex(order.token), self._epoch
             )
+            lane.await_first(GREETED_S)  # the other end may still refuse us
         except LaneClosed as error:
             self._report(Failed(f"The next stage could not be reached: {error}.", fatal=False, joining=True))
             return
@@ -196,15 +203,27 @@ class Lanes:
             self._engine.head.max_batch = max(1, order.max_batch)
         self._report(Connected())
 
+    def place(self, order: Place) -> None:
+        """Ends all lanes: from now on only those of the new deployment come in."""
+        with self._lock:
+            former, self._lanes, self._whole = list(self._lanes.values()), {}, False
+            self._epoch = self.door.epoch = order.epoch
+        for lane in former:
+            lane.close()
+        self._engine.deliver(Task(lambda: self._engine.take_place(order)))
+
     def _welcome(self, lane: Lane, name: str) -> None:
         self._join(name, lane)
 
     def _join(self, name: str, lane: Lane) -> None:
+        if not name:  # only whoever lets a lane in asks the other end again and again
+            lane.on_silence = self._suspect
         link = ShapedLink(self._shape) if self._shape and name == NEXT else None
         outbox = Outbox(lane, name or "previous", lambda: self._lost(name, lane), link)
         with self._lock:
             former = self._lanes.get(name)
             self._lanes[name] = lane
+        self._tell_of_ring()
         if former is not None:
             former.close()
             if name in ("", NEXT):  # what was on its way by it does not arrive any more
@@ -241,12 +260,24 @@ class Lanes:
         outbox.close()
         self._lost(name, lane)
 
+    def _tell_of_ring(self) -> None:
+        with self._lock:
+            whole = "" in self._lanes and NEXT in self._lanes
+            if whole == self._whole:
+                return
+            self._whole = whole
+            self._report(Ring(whole))
+
+    def _suspect(self) -> None:
+        self._report(Failed(f"Nothing has come from the stage before it for {SUSPECT_S} s.", fatal=False))
+
     def _lost(self, name: str, lane: Lane) -> None:
         """Tells the engine once, and not when another lane has taken this one's place."""
         with self._lock:
             if self._lanes.get(name) is not lane:
                 return
             del self._lanes[name]
+        self._tell_of_ring()
         self._engine.deliver(Lost(name))
 
 

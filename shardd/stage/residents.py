@@ -12,6 +12,8 @@ from shardd.stage.frames import FrameError
 from shardd.stage.keeper import Keeper
 from shardd.stage.work import Row
 
+HELD_S = 60.0  # how long an interrupted sequence's cache waits for it to be resumed
+
 
 @dataclass(slots=True)
 class Batch:
@@ -25,7 +27,8 @@ class Batch:
 class Resident:
     """One sequence on this stage. Its cache is its own, or a row of a batch.
 
-    position: tokens that the cache holds. snapshot_at: keep a copy as `opened.snapshot` when it holds so many.
+    position: tokens that the cache holds. held: of them from before an interruption. snapshot_at: keep a copy as
+    `opened.snapshot` when it holds so many.
     """
 
     id: int
@@ -34,16 +37,30 @@ class Resident:
     cache: StageCache | None
     position: int = 0
     snapshot_at: int = 0
+    held: int = 0
     batch: Batch | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The cache of an interrupted sequence."""
+
+    cache: StageCache
+    tokens: int
+
+
 class Residents:
-    """The caches of all sequences of a stage. Used by the compute thread; bytes() may be called from any."""
+    """The caches of all sequences of a stage. Used by the compute thread; bytes() may be called from any.
+
+    capacity: tokens that all caches may hold together, to be set.
+    """
 
     def __init__(self, stage: Stage, keeper: Keeper) -> None:
         self._stage = stage
         self._keeper = keeper
+        self.capacity = 0
         self._residents: dict[int, Resident] = {}
+        self._held: dict[int, _Held] = {}  # the latest interrupted last
 
     def __len__(self) -> int:
         return len(self._residents)
@@ -57,8 +74,20 @@ class Residents:
     def all(self) -> list[Resident]:
         return list(self._residents.values())
 
-    def open(self, sequence_id: int, opened: lane_pb2.Open, source: str, prompt_tokens: int) -> Resident:
-        """Begins a sequence, with a kept cache where the head says so. Raises FrameError where that is not here."""
+    def open(
+        self, sequence_id: int, opened: lane_pb2.Open, source: str, prompt_tokens: int, *, resumed: bool = False
+    ) -> Resident:
+        """Begins a sequence, with a kept cache where the head says so. Raises FrameError where that is not here.
+
+        resumed: it goes on with the cache of the interrupted one, where that is here."""
+        held = self._held.pop(opened.resumes, None)
+        if resumed and held is not None and self._holds(held, prompt_tokens):
+            position = prompt_tokens - 1
+            if held.tokens == position or held.cache.trim(held.tokens - position):
+                resident = Resident(sequence_id, opened, source, held.cache, position, held=position)
+                self._residents[sequence_id] = resident
+                return resident
+        self._make_room(prompt_tokens + opened.max_tokens - opened.generated)
         if opened.kept:
             cache = self._keeper.take(opened.kept, opened.kept_tokens, last=opened.take_kept)
         else:
@@ -117,6 +146,48 @@ class Residents:
         cache = resident.cache if resident else None
         return cache is not None and cache.trimmable_after(more)
 
+    # -- interrupted ones --------------------------------------------------------------------------------------------
+
+    def hold(self, sequence_id: int) -> None:
+        """Keeps the cache of a sequence that is interrupted, for a while, in case it is resumed."""
+        resident = self._residents.get(sequence_id)
+        if resident is not None and resident.position:
+            cache = self._own_cache(Row(sequence_id, resident.position))
+            self._held[sequence_id] = held = _Held(cache, resident.position)
+            self._keeper.later(HELD_S, lambda: self._give_up(sequence_id, held))
+
+    def resumable(self, opened: lane_pb2.Open, prompt_tokens: int) -> bool:
+        """Whether the cache is here with which this sequence is to be resumed."""
+        held = self._held.get(opened.resumes)
+        return held is not None and self._holds(held, prompt_tokens)
+
+    def passes(self, rows: Sequence[Row], tokens: int) -> bool:
+        """Whether the cache has these tokens of a prompt from before an interruption."""
+        resident = self._residents.get(rows[0].sequence)
+        return resident is not None and rows[0].position + tokens <= resident.held
+
+    def nobody_needs(self, rows: Sequence[Row], stage_index: int) -> bool:
+        """Whether all stages after this one have the sequence's prompt from before an interruption."""
+        resident = self._residents.get(rows[0].sequence)
+        return resident is not None and resident.opened.resumes != 0 and stage_index + 1 >= resident.opened.held_from
+
+    @staticmethod
+    def _holds(held: _Held, prompt_tokens: int) -> bool:
+        more = held.tokens - (prompt_tokens - 1)
+        return more == 0 or (more > 0 and held.cache.trimmable)
+
+    def _give_up(self, sequence_id: int, held: _Held) -> None:
+        if self._held.get(sequence_id) is held:
+            del self._held[sequence_id]
+
+    def _make_room(self, tokens: int) -> None:
+        """For a new sequence those give way that may not be resumed at all, the latest interrupted last."""
+        running = sum(resident.position for resident in self._residents.values())
+        while self._held and running + tokens + sum(held.tokens for held in self._held.values()) > self.capacity:
+            del self._held[next(iter(self._held))]
+
+    # -- their memory ------------------------------------------------------------------------------------------------
+
     def bytes(self) -> int:
         """Of these and of the kept ones."""
         caches: dict[int, StageCache] = {}
@@ -125,6 +196,7 @@ class Residents:
             cache = batch.cache if batch else resident.cache
             if cache is not None:
                 caches[id(cache)] = cache
+        caches |= {id(held.cache): held.cache for held in list(self._held.values())}
         return sum(self._stage.cache_bytes(cache) for cache in caches.values()) + self._keeper.bytes()
 
     def _own_cache(self, row: Row) -> StageCache:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeAlias
 
 from shardd.rpc import lane_pb2
 from shardd.stage.frames import Buffer, Frame
-from shardd.stage.orders import PipelineOptions
+from shardd.stage.orders import PipelineOptions, Place
 from shardd.stage.scheduler import Waiting
 from shardd.stage.timings import Recent
 
@@ -17,9 +17,11 @@ Header: TypeAlias = lane_pb2.FrameHeader
 NEXT = "next"  # the lane to the next stage, where a controller's lane has its id and the previous stage's has ""
 
 
-def failed(sequence_id: int, message: str, reply_to: str = "", *, broken: bool = False) -> Header:
+def failed(sequence_id: int, message: str, reply_to: str = "", *, broken: bool = False, unheld: bool = False) -> Header:
     """The frame that tells everybody of a sequence which cannot go on."""
-    return Header(kind=lane_pb2.FAIL, sequence=sequence_id, message=message, reply_to=reply_to, broken=broken)
+    return Header(
+        kind=lane_pb2.FAIL, sequence=sequence_id, message=message, reply_to=reply_to, broken=broken, unheld=unheld
+    )
 
 
 class Sender(Protocol):
@@ -97,6 +99,14 @@ class Measurements:
     hop_ms: Recent = field(default_factory=Recent)
     steps: int = 0
 
+    def add(self, timing: lane_pb2.StepTiming, hop_us: int, *, decoded: bool) -> None:
+        self.steps += 1
+        if decoded:
+            self.compute_ms.add(timing.compute_us / 1000)
+            self.queue_ms.add(timing.queue_us / 1000)
+            if hop_us:
+                self.hop_ms.add(hop_us / 1000)
+
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
@@ -107,3 +117,17 @@ class EngineSettings:
     context_tokens: int
     prefill_chunk_tokens: int
     options: PipelineOptions = field(default_factory=PipelineOptions)
+
+    @property
+    def capacity(self) -> int:
+        """Tokens that all caches together may hold."""
+        return self.options.kv_tokens or 4 * self.context_tokens
+
+    def holds(self, opened: lane_pb2.Open) -> bool:
+        """Whether this stage is one of those that have the cache of an interrupted sequence."""
+        return opened.resumes != 0 and self.stage_index >= opened.held_from
+
+    def placed(self, order: Place) -> EngineSettings:
+        """The same in another place."""
+        options = replace(self.options, kv_tokens=order.kv_tokens)
+        return replace(self, stage_index=order.stage_index, stage_count=order.stage_count, options=options)

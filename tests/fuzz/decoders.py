@@ -53,6 +53,7 @@ from shardd.stage.orders import (
     Failed,
     Grant,
     PipelineOptions,
+    Place,
     Reading,
     Ready,
     Start,
@@ -332,7 +333,9 @@ def _file_decoders(scratch: Scratch) -> Iterable[Decoder]:
     yield Decoder("tokenizer_config.json", check_tokenizer_config, (TokenizerRefused,), (_TOKENIZER_CONFIG,), True)
     yield Decoder("mailbox", _mailbox(scratch), (OSError,), (b'{"request":"a","action":"pair"}',), True, 0.2)
     start = Start(1, 0, 2, 0, 3, "/blueprint", ["/unit"], "127.0.0.1", "pem", "key", ["pem"], "00", 512, 512)
-    orders = tuple(map(to_line, (start, Connect(["10.0.0.7"], 1, "00", "pem"), Grant("00", "pem", True))))
+    orders = tuple(
+        map(to_line, (start, Connect(["10.0.0.7"], 1, "00", "pem"), Grant("00", "pem", True), Place(2, 0, 2, 512)))
+    )
     yield Decoder("order line", order_from, (ValueError,), orders, True)
     reports = tuple(map(to_line, (Ready(1, 2), Failed("It broke."), Reading(1, 2, 3, 4, 5, [1.0, 2.0]))))
     yield Decoder("report line", report_from, (ValueError,), reports, True)

@@ -138,8 +138,11 @@ def sources() -> list[tuple[str, ast.AST]]:
 
 
 def test_the_window_has_no_network_of_its_own() -> None:
+    own_socket = "from PySide6.QtNetwork import QLocalServer, QLocalSocket\n"  # of this user on this machine
     for path in UI.rglob("*.py"):
         text = path.read_text()
+        if path.name == "instance.py":
+            text = text.replace(own_socket, "")
         for word in ("QtNetwork", "QtWebEngine", "urllib.request", "setMarkdown", "import requests", "httpx"):
             assert word not in text, f"{path}: {word}"
 
@@ -174,4 +177,6 @@ def _safe(node: ast.expr) -> bool:
     if isinstance(node, ast.Attribute) and node.attr.isupper():
         return True
     called = node.func if isinstance(node, ast.Call) else None
+    if isinstance(node, ast.Call) and getattr(called, "id", "") == "tr":
+        return not node.keywords and all(isinstance(each, ast.Constant) for each in node.args)
     return isinstance(node, ast.Constant) or getattr(called, "id", "") == "plain_tooltip"

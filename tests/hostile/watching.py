@@ -1,26 +1,27 @@
-"""Shows messages as the chat does, and tells how long the window's loop stood still."""
+"""Shows messages in a conversation as the chat does, and tells how long the window's loop stood still."""
 
 from __future__ import annotations
 
 import time
 
 from PySide6.QtCore import QEventLoop, QTimer
-from PySide6.QtWidgets import QApplication, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication
 
 from app.core.chat.conversation import Turn
 from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.message import UserMessage
+from app.ui.chat.rows import MessageView
+from app.ui.chat.transcript import EmptyState, Transcript
 
 QUIET_BEATS = 12
 MOST_S = 20.0
 
 
 class Stage:
-    """A scroll area of a chat's width in which one message at a time is shown."""
+    """A conversation of a chat's width in which one message at a time is shown."""
 
     def __init__(self) -> None:
-        self.area = QScrollArea()
-        self.area.setWidgetResizable(True)
+        self.area = Transcript(EmptyState(()))
         self.area.resize(420, 720)
         self.area.show()
 
@@ -34,9 +35,7 @@ class Stage:
 
         Of the thread's own processor time: what other programs take meanwhile does not count.
         """
-        page = QWidget()
-        column = QVBoxLayout(page)
-        self.area.setWidget(page)
+        self.area.clear()
         QApplication.processEvents()
         loop, heart = QEventLoop(), QTimer()
         last = time.thread_time()
@@ -52,20 +51,22 @@ class Stage:
             if quiet or time.monotonic() > ends:
                 loop.quit()
 
+        def make(hurried: bool) -> MessageView:
+            if not answer:
+                return UserMessage(text)
+            view = AnswerView()
+            view.show_finished(Turn("assistant", text), hurried)
+            return view
+
         def show() -> None:
-            if answer:
-                view = AnswerView()
-                column.addWidget(view)
-                view.show_finished(Turn("assistant", text))
-            else:
-                column.addWidget(UserMessage(text))
-            column.addStretch(1)
+            self.area.add(text, make)
+            self.area.show_rows()
 
         heart.timeout.connect(beat)
         heart.start(8)
         QTimer.singleShot(0, show)
         loop.exec()
         heart.stop()
-        self.area.takeWidget().deleteLater()
+        self.area.clear()
         QApplication.processEvents()
         return max(pauses)

@@ -17,6 +17,7 @@ import pytest
 from app.core.cluster.address import parse_address
 from app.core.cluster.client import AgentClient, AgentError
 from app.core.cluster.discovery import Discovery
+from app.core.cluster.registry import NodeRegistry
 from app.core.controller import Controller
 from app.core.errors import ShardboardError
 from app.core.paths import controller_paths
@@ -211,3 +212,35 @@ def test_tls_below_1_3_is_refused_on_lanes(tmp_path: Path) -> None:
 
     identity = create_identity("stage")
     assert server_context(identity, [identity.certificate_pem]).minimum_version is ssl.TLSVersion.TLSv1_3
+
+
+@pytest.mark.in_turn
+async def test_a_machine_that_has_another_address_is_found_again(agent: Any, tmp_path: Path) -> None:
+    paths = controller_paths(tmp_path / "controller")
+    controller = Controller(paths, discover=False)
+    trust = ("--trust", str(paths.identity / "certificate.pem"))
+    former, stranger = agent(*trust), agent()
+    moved = None
+    await controller.start()
+    try:
+        await controller.add_node(former.address, former.ready["fingerprint"])
+        await controller.wait_ready()
+        node = controller.nodes["mini-7"]
+        former.stop()
+        await eventually(lambda: node.state is NodeState.LOST)
+        said = node.state_text
+        node.may_be_at("no address at all:")
+        node.may_be_at(stranger.address)  # it only says that it is the one
+        await eventually(lambda: str(node.address) == stranger.address, 30)
+        await eventually(lambda: str(node.address) == former.address, 30)
+        assert node.state is NodeState.LOST and node.state_text == said
+        moved = Agent(former.data, *trust)
+        assert moved.address != former.address
+        node.may_be_at(moved.address)
+        await eventually(lambda: node.state is NodeState.READY, 30)
+        assert str(node.address) == moved.address
+    finally:
+        await controller.close()
+        if moved:
+            moved.stop()
+    assert NodeRegistry(paths).all()[0].address == moved.address

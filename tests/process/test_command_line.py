@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from app.core.library.models import built_in_model
+from shardd.host.temporary import sweep_temporary
 from tests.process.conftest import shardboard
 
 GENERATE_KEYS = {
@@ -179,7 +180,7 @@ def test_nothing_is_left_after_a_signal(number: signal.Signals) -> None:
 
 
 def test_nothing_is_left_when_the_controller_is_killed() -> None:
-    processes = ours()
+    processes, temporary = ours(), folders()
     command = subprocess.Popen(
         [sys.executable, "-u", "-m", "app.cli.main", "chat", "--local", "2"],
         stdin=subprocess.PIPE,
@@ -193,8 +194,9 @@ def test_nothing_is_left_when_the_controller_is_killed() -> None:
     command.communicate(timeout=20)
     _, alive = psutil.wait_procs([psutil.Process(pid) for pid in agents if psutil.pid_exists(pid)], timeout=15)
     assert not alive
-    for name in folders():  # what only a kill -9 of the controller leaves
-        shutil.rmtree(Path(tempfile.gettempdir()) / name, ignore_errors=True)
+    assert folders() != temporary, "what only a kill -9 of the controller leaves"
+    sweep_temporary()  # as the next one does when it starts
+    assert folders() == temporary
 
 
 def test_chat_remembers_the_conversation() -> None:

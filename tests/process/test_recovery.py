@@ -79,6 +79,9 @@ async def test_an_answer_goes_on_when_a_stage_is_killed(cluster: Opener) -> None
             assert lost.node == victim and "SIGKILL" in lost.message
             assert f"were loaded again on {victim}; continued after" in continued.message
             assert set(continued.parts_ms) == {"noticed", "planned", "pushed", "loaded", "joined", "replayed"}
+            place = int(victim[-1]) - 1
+            again = continued.replayed_tokens
+            assert all(again[: place + 1]) and not any(again[place + 1 :]), "stages after it kept their caches"
             told = [update for update in seen if isinstance(update, GenerationEventNote)]
             assert tuple(told) == result.events, "told while it happened too"
             assert controller.snapshot().deployment.state is DeploymentState.READY
@@ -214,10 +217,8 @@ async def test_an_answer_goes_on_while_its_model_is_placed_anew(cluster: Opener)
     async with cluster(built_in_model(), 2, "0-5,6-11", options=SLOW) as controller:
         plain = await ask(controller, STORY)
         moves: list[asyncio.Task[None]] = []
-        placement = parse_placement("0-3,4-11", tuple(controller.nodes), 12)
-        result, _ = await hurt(
-            controller, STORY, 10, lambda: moves.append(asyncio.create_task(controller.deploy(placement, 512)))
-        )
+        move = controller.deploy(parse_placement("0-3,4-11", tuple(controller.nodes), 12), 512, stop_first=True)
+        result, _ = await hurt(controller, STORY, 10, lambda: moves.append(asyncio.create_task(move)))
         await moves[0]
         assert result.token_ids == plain.token_ids
         assert kinds(result) == ["moved", "continued"]

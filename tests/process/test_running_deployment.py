@@ -57,8 +57,10 @@ async def test_deploy_status_generate_undeploy(tmp_path: Path, monkeypatch: pyte
         wrong = shardboard("generate", "--model", "another", "-p", "Hello!")
         assert wrong.code == 1 and "shardboard-tiny is deployed, not another" in wrong.err
 
-        # The same units again: nothing travels, and the agents' stages are replaced.
-        assert shardboard("deploy", BUILT_IN, "--context", "512").code == 0
+        # On another placement while it runs, with a second copy of every unit.
+        again = shardboard("deploy", BUILT_IN, "--context", "512", "--spare", "--json")
+        assert again.code == 0, again.err
+        assert again.json["spares"]["text"] == "Every layer has a second copy on another machine's disk."
         assert shardboard("undeploy").code == 0
         assert shardboard("status", "--json").json["deployment"] is None
         kept = subprocess.run(

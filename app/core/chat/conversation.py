@@ -171,6 +171,24 @@ def siblings(conversation: Conversation, number: int) -> tuple[int, ...]:
     )
 
 
+class Versions:
+    """siblings() of many turns of one conversation: found once for all as long as its tree is the same."""
+
+    def __init__(self) -> None:
+        self._turns: tuple[Turn, ...] = ()
+        self._found: dict[tuple[int, str], tuple[int, ...]] = {}
+
+    def of(self, conversation: Conversation, number: int) -> tuple[int, ...]:
+        if conversation.turns is not self._turns:
+            self._turns = conversation.turns
+            found: dict[tuple[int, str], list[int]] = {}
+            for other, turn in enumerate(self._turns):
+                found.setdefault((turn.follows, turn.role), []).append(other)
+            self._found = {place: tuple(numbers) for place, numbers in found.items()}
+        turn = self._turns[number]
+        return self._found[(turn.follows, turn.role)]
+
+
 def walked(conversation: Conversation, number: int, steps: int) -> Conversation:
     """With the sibling so many steps away shown, down to where it was last written on."""
     every = siblings(conversation, number)

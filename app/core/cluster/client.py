@@ -19,6 +19,7 @@ from shardd.rpc.pairing_pb2_grpc import PairingStub
 from shardd.rpc.pieces import push_call
 
 CALL_S = 10.0
+MEASURE_S = 70.0
 LOAD_QUIET_S = 60.0  # a load that reports nothing for so long is given up
 PUSH_QUIET_S = 30.0
 READ_AT_ONCE = 2  # pieces; going to another thread for each costs more than reading it
@@ -76,6 +77,9 @@ class AgentClient:
 
     async def describe(self) -> agent_pb2.Description:
         return await self._call(self._machine.Describe, agent_pb2.DescribeRequest())
+
+    async def measure(self) -> agent_pb2.Measurement:
+        return await self._call(self._machine.Measure, agent_pb2.MeasureRequest(), seconds=MEASURE_S)
 
     def watch(self, interval_ms: int) -> AsyncIterator[agent_pb2.Beat]:
         return self._stream(self._heart.Watch(agent_pb2.WatchRequest(interval_ms=interval_ms), wait_for_ready=True))
@@ -146,6 +150,10 @@ class AgentClient:
     async def list_shards(self) -> Sequence[agent_pb2.Shard]:
         return (await self._call(self._shards.ListShards, agent_pb2.ListShardsRequest())).shards
 
+    async def keep_shards(self, shard_ids: Sequence[str]) -> None:
+        """These are spares: not evicted until this is called again, with others or with none."""
+        await self._call(self._shards.KeepShards, agent_pb2.KeepShardsRequest(shard_ids=shard_ids))
+
     async def delete_shard(self, shard_id: str) -> int:
         request = agent_pb2.DeleteShardRequest(shard_id=shard_id)
         return (await self._call(self._shards.DeleteShard, request, seconds=60)).freed_bytes
@@ -164,6 +172,9 @@ class AgentClient:
         """A token for this controller, or for the previous stage's machine with this certificate."""
         request = agent_pb2.GrantLaneRequest(stage_id=stage_id, certificate=certificate_pem)
         return await self._call(self._stages.GrantLane, request)
+
+    async def place_stage(self, request: agent_pb2.PlaceStageRequest) -> None:
+        await self._call(self._stages.PlaceStage, request)
 
     async def unload_stage(self, stage_id: str) -> None:
         await self._call(self._stages.UnloadStage, agent_pb2.UnloadStageRequest(stage_id=stage_id))

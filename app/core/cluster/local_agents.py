@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +17,7 @@ from typing import Any
 from app.core.cluster.node import KnownNode
 from app.core.errors import ShardboardError
 from shardd.host import private_directory
+from shardd.host.temporary import sweep_temporary, temporary_folder
 from shardd.identity import Identity
 
 START_S = 60.0
@@ -49,6 +48,7 @@ class LocalAgents:
         self._folder = folder
         self._memory_limit = memory_limit
         self._store_limit = store_limit
+        self._until_stopped = contextlib.ExitStack()
         self._processes: list[asyncio.subprocess.Process] = []
         self.nodes: tuple[KnownNode, ...] = ()
 
@@ -62,7 +62,8 @@ class LocalAgents:
         return tuple(process.pid for process in self._processes)
 
     async def __aenter__(self) -> LocalAgents:
-        folder = private_directory(self._folder or Path(tempfile.mkdtemp(prefix="shardboard-")))
+        sweep_temporary()
+        folder = private_directory(self._folder or self._until_stopped.enter_context(temporary_folder("shardboard-")))
         self._folder = folder
         certificate = folder / "controller.pem"
         certificate.write_bytes(self._identity.certificate_pem)
@@ -124,7 +125,7 @@ class LocalAgents:
                 await process.wait()
         self._processes.clear()
         if self._temporary and self._folder is not None:
-            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+            await asyncio.to_thread(self._until_stopped.close)
             self._folder = None
 
 

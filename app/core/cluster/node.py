@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Protocol
 
 from app.core.cluster.address import Address, parse_address
 from app.core.cluster.client import AgentClient, AgentError
+from app.core.errors import UsageError
 from app.core.snapshot import Level, NodeState, ShardView, TransferView
 from shardd.host import SentenceError
 from shardd.host.silence import TICK_S, Silence
@@ -102,6 +103,7 @@ class Keys(Protocol):
     def refresh(self) -> None: ...
     def expect(self, node: KnownNode, certificate_pem: bytes) -> KnownNode: ...
     def advance(self, node: KnownNode) -> KnownNode: ...
+    def moved(self, node: KnownNode) -> None: ...
 
 
 class Node:
@@ -127,6 +129,7 @@ class Node:
         self.shards: tuple[ShardView, ...] = ()
         self.transfer: TransferView | None = None
         self.round_trip_ms: float | None = None
+        self.reserved_bytes = 0  # of its memory, that the settings keep free
         self._on_change = on_change
         self._on_log = on_log
         self._on_stage = on_stage
@@ -136,10 +139,16 @@ class Node:
         self._switch = asyncio.Event()  # set: connect again, with a new key
         self._renewed = asyncio.Event()  # set by the first beat after that
         self._confirmed = b""
+        self._elsewhere = ""  # another address at which it may be
 
     @property
     def name(self) -> str:
         return self.known.name
+
+    @property
+    def shard_available(self) -> int | None:
+        """Bytes for new shards: what its owner allows, less what the settings keep free; None before a first beat."""
+        return max(0, self.beat.memory.shard_available - self.reserved_bytes) if self.beat else None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._keep(), name=f"node-{self.name}")
@@ -155,6 +164,13 @@ class Node:
         except TimeoutError:
             raise AgentError(self.state_text) from None
 
+    def may_be_at(self, address: str) -> None:
+        """A machine that says it is this one was seen there: it is tried when the present address is dead, and its
+        certificate tells."""
+        with contextlib.suppress(UsageError):
+            if parse_address(address) != self.address:
+                self._elsewhere = address
+
     async def change_key(self, seconds: float) -> None:
         """Connects again with this controller's new key, as if nothing were. Raises AgentError when it takes longer."""
         self._renewed.clear()
@@ -167,7 +183,7 @@ class Node:
     async def refresh_shards(self) -> None:
         shards = await self.client.list_shards()
         self.shards = tuple(
-            ShardView(shard.shard_id, shard.model, shard.first, shard.last, shard.bytes, shard.loaded)
+            ShardView(shard.shard_id, shard.model, shard.first, shard.last, shard.bytes, shard.loaded, shard.kept)
             for shard in shards
         )
         self._on_change()
@@ -193,10 +209,23 @@ class Node:
                 continue  # to connect with a new key
             except AgentError as error:
                 await self._explain(error)
+            self._try_elsewhere()
             if time.monotonic() - connected_at > 10:
                 pause = RETRY_S[0]
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_S[1])
+
+    def _try_elsewhere(self) -> None:
+        """The next try goes to the other address; where that is dead too, back again."""
+        if self._elsewhere and self.state is not NodeState.INCOMPATIBLE:
+            self.address, self._elsewhere = parse_address(self._elsewhere), str(self.address)
+
+    def _has_moved(self) -> None:
+        """It answers at another address than the one that is written down."""
+        self.known = replace(self.known, address=str(self.address))
+        self._elsewhere = ""
+        self._on_log(Level.INFO, self.name, f"It is at {self.address} now.")
+        self._keys.moved(self.known)
 
     async def _stay(self) -> None:
         """Connects and stays until the agent is lost, and raises AgentError then; returns for a change of key."""
@@ -205,6 +234,8 @@ class Node:
         if problem:
             self._set(NodeState.INCOMPATIBLE, problem)
             raise AgentError(problem)
+        if self.address != parse_address(self.known.address):
+            self._has_moved()
         if self.description.caller_follows:  # our own key has changed
             await self.client.replace_certificate()
         await self.refresh_shards()
@@ -285,8 +316,8 @@ class Node:
         return AgentClient(self.known.name, self.address, self._keys.own(), *self._certificates())
 
     async def _renew_client(self) -> None:
-        """Where a key has changed on either side."""
-        if self.client.made_for != (self._keys.own(), *self._certificates()):
+        """Where a key has changed on either side, or the address."""
+        if self.client.made_for != (self._keys.own(), *self._certificates()) or self.client.address != self.address:
             former, self.client = self.client, self._make_client()
             await former.close()
 
@@ -320,6 +351,8 @@ class Node:
             return
         if was_ready:
             self._set(NodeState.LOST, str(error))
+        elif self.address != parse_address(self.known.address):
+            return  # whoever was seen there says nothing about this machine
         await asyncio.to_thread(self._keys.refresh)  # another program on this data may have changed our key
         found = await asyncio.to_thread(probe, self.address.host, self.address.port, PROBE_S)
         pinned = [fingerprint_of(pem) for pem in self._certificates()]

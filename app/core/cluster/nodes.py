@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 
 from app.core.activity import ActivityLog
 from app.core.cluster.address import parse_address
@@ -15,7 +16,7 @@ from app.core.cluster.pairing import NoCodeShown, pair
 from app.core.cluster.registry import NodeRegistry
 from app.core.errors import ShardboardError
 from app.core.paths import ControllerPaths
-from app.core.snapshot import Level, NodeState
+from app.core.snapshot import DiscoveredAgent, Level, NodeState
 from shardd.host.facts import computer_name
 from shardd.identity import Identity, short_fingerprint
 from shardd.rpc import agent_pb2
@@ -34,7 +35,10 @@ class ClusterNodes:
         log: ActivityLog,
         on_change: Callable[[], None],
         on_stage: Callable[[str, agent_pb2.StageEvent], None],
+        reserve_of: Callable[[str], int] = lambda _name: 0,
     ) -> None:
+        """reserve_of: bytes of a machine's memory that the settings keep free, by its name."""
+        self._reserve_of = reserve_of
         self.nodes: dict[str, Node] = {}
         self._key = OwnKey(paths.identity)
         self._registry = NodeRegistry(paths)
@@ -51,6 +55,7 @@ class ClusterNodes:
     def adopt(self, known: KnownNode) -> None:
         """Connects to a node and keeps it connected."""
         node = Node(known, self._keys, self._on_change, self._log.add, self._on_stage)
+        node.reserved_bytes = self._reserve_of(known.name)
         self.nodes[known.name] = node
         node.start()
 
@@ -58,6 +63,19 @@ class ClusterNodes:
         """Connects to the nodes that were added before."""
         for known in self._registry.all():
             self.adopt(known)
+
+    def seen(self, agents: Sequence[DiscoveredAgent]) -> None:
+        """Agents announce themselves there: one that has another address than before is found again."""
+        by_fingerprint = {agent.fingerprint: agent.address for agent in agents}
+        for node in self.nodes.values():
+            address = by_fingerprint.get(node.known.fingerprint)
+            if address:
+                node.may_be_at(address)
+
+    def reserves_changed(self) -> None:
+        """The settings keep other parts of memory free than before."""
+        for name, node in self.nodes.items():
+            node.reserved_bytes = self._reserve_of(name)
 
     async def close(self) -> None:
         await asyncio.gather(*(node.close() for node in self.nodes.values()))
@@ -75,11 +93,11 @@ class ClusterNodes:
         """Looks who answers at HOST or HOST:PORT. Raises ShardboardError in words when nobody does."""
         return await explain_probe(parse_address(address), self.identity, self._registry)
 
-    async def add(self, address: str, fingerprint: str) -> None:
+    async def add(self, address: str, fingerprint: str) -> KnownNode:
         """Pins the agent with this fingerprint and connects. Raises ShardboardError when it is another one."""
         where = parse_address(address)
         certificate, name = await fetch_certificate(where, fingerprint, self.identity)
-        await self._admit(KnownNode(name, str(where), certificate))
+        return await self._admit(KnownNode(name, str(where), certificate))
 
     async def pair(self, address: str, code: str) -> KnownNode:
         """Pairs with the agent that shows this code, and connects. Raises ShardboardError in words."""
@@ -163,3 +181,7 @@ class NodeKeys:
 
     def advance(self, node: KnownNode) -> KnownNode:
         return self._registry.advance(node)
+
+    def moved(self, node: KnownNode) -> None:
+        with contextlib.suppress(OSError):  # it is found again the next time
+            self._registry.move(node)

@@ -60,6 +60,12 @@ class NodeRegistry:
         self._write([*others, named])
         return named
 
+    def move(self, node: KnownNode) -> None:
+        """It is at another address from now on. One that was never added is not kept."""
+        self._write(
+            [replace(known, address=node.address) if known.name == node.name else known for known in self.all()]
+        )
+
     def remove(self, name: str) -> None:
         for node in self.all():
             if node.name == name:

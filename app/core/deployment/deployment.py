@@ -21,8 +21,6 @@ from shardd.model.inventory import Inventory
 from shardd.rpc import agent_pb2
 from shardd.stage.orders import PipelineOptions
 
-MAX_BATCH = 16
-
 Result = TypeVar("Result")
 
 
@@ -36,6 +34,7 @@ class LiveStage:
     last: int
     lane_port: int
     batchable: bool = False
+    shard_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,9 @@ class Deployment:
     transfers: tuple[Transfer, ...] = ()
     load_bytes: int = 0
     load_seconds: float = 0.0
-    max_batch: int = MAX_BATCH
-    draft: str = ""  # the model that drafts; "" for none, or not known
+    options: PipelineOptions = field(default_factory=PipelineOptions)
+    prefill_chunk_tokens: int = 0
+    draft: str = ""  # the model that drafts; "" for none
 
     def has(self, stage_id: str) -> bool:
         return any(stage.stage_id == stage_id for stage in self.stages)
@@ -91,22 +91,34 @@ class DeployOrder:
 
 async def deploy(order: DeployOrder, nodes: Mapping[str, Node]) -> Deployment:
     """Pushes, loads and joins. Raises DeploymentFailed naming the node; nothing stays loaded then."""
+    deployment = await prepare(order, nodes)
+    try:
+        await rejoin(deployment, nodes)
+    except BaseException:
+        await asyncio.shield(unload(deployment.stages, nodes))
+        raise
+    return deployment
+
+
+async def prepare(order: DeployOrder, nodes: Mapping[str, Node], running: Deployment | None = None) -> Deployment:
+    """Pushes and loads, beside what is running; its stages that can stay as they are become part of the new deployment.
+    It is not joined yet. Raises DeploymentFailed naming the node; what was loaded is unloaded again then."""
     placed = [nodes[stage.node] for stage in order.placement.stages]
-    epoch = time.time_ns() // 1000
+    epoch = _next_epoch(nodes)
     loaded: list[LiveStage] = []
     try:
         others = [node for node in nodes.values() if node not in placed]
         shard_ids, transfers = await _bring(order, placed, others)
-        draft_id = await _bring_draft(order.draft, placed[0], [*placed[1:], *others], transfers) if order.draft else ""
+        draft_id = await bring_draft(order.draft, placed[0], [*placed[1:], *others], transfers) if order.draft else ""
+        stages = staying(order, running, shard_ids) if running else {}
+        fresh = [index for index in range(len(placed)) if index not in stages]
         began = time.monotonic()
-        tokens = [secrets.token_bytes(32) for _ in placed]  # tokens[i] opens the lane into stage i
         loads = [
-            _load(order, epoch, placed, index, (shard_ids[index], draft_id), tokens[index], loaded)
-            for index in range(len(placed))
+            _load(order, epoch, placed, index, (shard_ids[index], draft_id), secrets.token_bytes(32), loaded)
+            for index in fresh
         ]
-        stages = await _on_each(placed, loads)
+        stages |= zip(fresh, await _on_each([placed[index] for index in fresh], loads), strict=True)
         seconds = time.monotonic() - began
-        await join(placed, stages, tokens, order.options.max_batch)
     except BaseException:
         await asyncio.shield(unload(loaded, nodes))
         raise
@@ -118,13 +130,47 @@ async def deploy(order: DeployOrder, nodes: Mapping[str, Node]) -> Deployment:
         model=order.model,
         placement=order.placement,
         context_tokens=order.context_tokens,
-        stages=tuple(stages),
+        stages=tuple(stages[index] for index in range(len(placed))),
         transfers=tuple(transfers),
-        load_bytes=sum(order.inventory.weights_bytes(stage.first, stage.last) for stage in order.placement.stages),
+        load_bytes=sum(order.inventory.weights_bytes(stages[index].first, stages[index].last) for index in fresh),
         load_seconds=seconds,
-        max_batch=order.options.max_batch,
+        options=order.options,
+        prefill_chunk_tokens=order.prefill_chunk_tokens,
         draft=order.draft.model.name if order.draft else "",
     )
+
+
+def driven_alike(order: DeployOrder, running: Deployment) -> bool:
+    """Whether a stage of the running deployment would be loaded with the same settings; kv_tokens can be told it."""
+    return (
+        running.context_tokens == order.context_tokens
+        and running.prefill_chunk_tokens == order.prefill_chunk_tokens
+        and replace(running.options, kv_tokens=order.options.kv_tokens) == order.options
+    )
+
+
+def staying(order: DeployOrder, running: Deployment, shard_ids: Sequence[str]) -> dict[int, LiveStage]:
+    """The running stages that the order has on the same node with the same weights, by their new index. Pure."""
+    if not driven_alike(order, running):
+        return {}
+    there = {(stage.node, stage.shard_id): stage for stage in running.stages}
+    found = {
+        index: there[stage.node, shard_id]
+        for index, (stage, shard_id) in enumerate(zip(order.placement.stages, shard_ids, strict=True))
+        if (stage.node, shard_id) in there
+    }
+    if (order.draft.model.name if order.draft else "") != running.draft:  # it is in the head's process
+        found.pop(0, None)
+    return found
+
+
+def held_from(before: Deployment, after: Deployment) -> int | None:
+    """From which stage of the second on all are processes of the first, with their caches; None: not even the last.
+    A stage that is loaded again has another port. Pure."""
+    there = {(stage.node, stage.stage_id, stage.lane_port) for stage in before.stages}
+    fresh = [i for i, stage in enumerate(after.stages) if (stage.node, stage.stage_id, stage.lane_port) not in there]
+    first = max(fresh, default=-1) + 1
+    return first if first < len(after.stages) else None
 
 
 async def join(nodes: Sequence[Node], stages: Sequence[LiveStage], tokens: Sequence[bytes], max_batch: int) -> None:
@@ -192,7 +238,7 @@ async def fill(
         shard_ids, transfers = await _carry(order.model, order.inventory, wanted, others)
         draft_id = ""
         if order.draft and 0 in indices:
-            draft_id = await _bring_draft(
+            draft_id = await bring_draft(
                 order.draft, placed[0], [n for n in nodes.values() if n != placed[0]], transfers
             )
         began = time.monotonic()
@@ -216,13 +262,26 @@ async def fill(
         stages=tuple(stages),
         transfers=tuple(transfers),
         load_seconds=time.monotonic() - began,
+        options=order.options,
     )
 
 
 async def rejoin(deployment: Deployment, nodes: Mapping[str, Node]) -> None:
-    """Joins all stages by new lanes: every stage forgets the sequences that went by the old ones.
-    Raises DeploymentFailed."""
+    """Joins all stages by new lanes: every stage forgets the sequences that went by the old ones. One that was in
+    another deployment takes its place in this one. Raises DeploymentFailed."""
     placed = [nodes[stage.node] for stage in deployment.stages]
+
+    async def place(index: int) -> None:
+        request = agent_pb2.PlaceStageRequest(
+            stage_id=deployment.stages[index].stage_id,
+            epoch=deployment.epoch,
+            stage_index=index,
+            stage_count=len(placed),
+            kv_tokens=deployment.options.kv_tokens,
+        )
+        await placed[index].client.place_stage(request)
+
+    await _on_each(placed, [place(index) for index in range(len(placed))])
     if len(placed) < 2:
         return
 
@@ -231,7 +290,7 @@ async def rejoin(deployment: Deployment, nodes: Mapping[str, Node]) -> None:
         return (await placed[index].client.grant_lane(deployment.stages[index].stage_id, before)).token
 
     tokens = await _on_each(placed, [grant(index) for index in range(len(placed))])
-    await join(placed, deployment.stages, tokens, deployment.max_batch)
+    await join(placed, deployment.stages, tokens, deployment.options.max_batch)
 
 
 async def unload(stages: Sequence[LiveStage], nodes: Mapping[str, Node]) -> None:
@@ -245,6 +304,12 @@ async def unload(stages: Sequence[LiveStage], nodes: Mapping[str, Node]) -> None
     await asyncio.gather(*(one(stage) for stage in stages), return_exceptions=True)
 
 
+def _next_epoch(nodes: Mapping[str, Node]) -> int:
+    """Later than every deployment that runs, also where this machine's clock was set back."""
+    running = (stage.epoch for node in nodes.values() for stage in node.stages.values())
+    return max(time.time_ns() // 1000, 1 + max(running, default=0))
+
+
 async def _bring(
     order: DeployOrder, placed: Sequence[Node], others: Sequence[Node]
 ) -> tuple[list[str], list[Transfer]]:
@@ -253,7 +318,7 @@ async def _bring(
     return await _carry(order.model, order.inventory, wanted, others)
 
 
-async def _bring_draft(draft: DraftOrder, head: Node, others: Sequence[Node], transfers: list[Transfer]) -> str:
+async def bring_draft(draft: DraftOrder, head: Node, others: Sequence[Node], transfers: list[Transfer]) -> str:
     """The whole draft model on the head's node: its shard's id."""
     inventory = draft.model.inventory
     wanted = shard_orders([head], [(0, inventory.layer_count - 1)], inventory, draft.source)
@@ -298,7 +363,7 @@ async def _load(
     if order.draft and index == 0:
         request.draft.shard_id = draft_id
         request.draft.context_tokens = order.draft.model.context_tokens(order.context_tokens)
-    live = LiveStage(node.name, "", stage.first, stage.last, 0)
+    live = LiveStage(node.name, "", stage.first, stage.last, 0, shard_id=shard_id)
     began = time.monotonic()
     async for progress in node.client.load_stage(request):
         if not live.stage_id:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 from app.core.cluster.node import Node
 from app.core.deployment.deployment import Deployment, LiveStage
 from app.core.errors import ShardboardError
 from app.core.placement.placement import Placement, StageRange
 from shardd.rpc import agent_pb2
+from shardd.stage.orders import PipelineOptions
 
 
 def stages_of(nodes: Mapping[str, Node], fingerprint: str) -> tuple[LiveStage, ...]:
@@ -19,6 +21,10 @@ def stages_of(nodes: Mapping[str, Node], fingerprint: str) -> tuple[LiveStage, .
         for stage in node.stages.values()
         if stage.deployed_by == fingerprint
     )
+
+
+def options_from(message: agent_pb2.PipelineOptions) -> PipelineOptions:
+    return PipelineOptions(**{each.name: getattr(message, each.name) for each in fields(PipelineOptions)})
 
 
 def find_live(nodes: Mapping[str, Node], fingerprint: str) -> Deployment:
@@ -35,7 +41,18 @@ def find_live(nodes: Mapping[str, Node], fingerprint: str) -> Deployment:
         )
     epoch = max(whole)
     placed = sorted(by_epoch[epoch], key=lambda each: each[1].stage_index)
-    stages = tuple(LiveStage(name, s.stage_id, s.first, s.last, s.lane_port, s.batchable) for name, s in placed)
+    stages = tuple(
+        LiveStage(name, s.stage_id, s.first, s.last, s.lane_port, s.batchable, s.shard_id) for name, s in placed
+    )
     placement = Placement(stages[-1].last + 1, tuple(StageRange(s.node, s.first, s.last) for s in stages))
     first = placed[0][1]
-    return Deployment(epoch, first.model, placement, first.context_tokens, stages)
+    return Deployment(
+        epoch,
+        first.model,
+        placement,
+        first.context_tokens,
+        stages,
+        options=options_from(first.options),
+        prefill_chunk_tokens=first.prefill_chunk_tokens,
+        draft=first.draft,
+    )

@@ -22,7 +22,9 @@ class Fate(enum.Enum):
     ENDED = "its process ended, its machine is there"
     MISSING = "its machine is there and does not know it any more"
     AWAY = "its machine is away"
+    PARTED = "its machine is there and does not reach the next one"
     DOUBTFUL = "it may be any of these"
+    TAKEN = "another program has it in a newer deployment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Mend:
 
 def decide(seen: Sequence[Seen], refused: Collection[str]) -> Look | Mend:
     """refused: machines that are there and could not load their stage again."""
-    if any(each.fate is Fate.DOUBTFUL for each in seen):
+    if any(each.fate in (Fate.DOUBTFUL, Fate.TAKEN) for each in seen):
         return Look()
     move = [i for i, each in enumerate(seen) if _must_move(each, refused)]
     return Mend(
@@ -68,7 +70,7 @@ def decide(seen: Sequence[Seen], refused: Collection[str]) -> Look | Mend:
 
 
 def _must_move(each: Seen, refused: Collection[str]) -> bool:
-    return each.fate is Fate.AWAY or (each.fate is not Fate.READY and each.node in refused)
+    return each.fate in (Fate.AWAY, Fate.PARTED) or (each.fate is not Fate.READY and each.node in refused)
 
 
 def on_spares(placement: Placement, move: Sequence[int], lacking: Mapping[int, Mapping[str, int]]) -> Placement | None:

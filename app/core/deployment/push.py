@@ -106,7 +106,7 @@ async def bring_shards(
     others: further nodes that may hold units. Raises TransferFailed naming a node.
     """
     began = monotonic()
-    states = await _ask(orders, others)
+    states = await ask_nodes(orders, others)
     missing: dict[str, list[Wanted]] = {}
     transfers = {order.node.name: Transfer(order.node.name, len(order.blobs)) for order in orders}
     meters: dict[str, Meter] = {}
@@ -152,7 +152,7 @@ def _manifest(model: str, inventory: Inventory, order: ShardOrder) -> agent_pb2.
     )
 
 
-async def _ask(
+async def ask_nodes(
     orders: Sequence[ShardOrder], others: Sequence[Node]
 ) -> dict[str, tuple[dict[str, agent_pb2.UnitState], int]]:
     """What each node holds of the units that somebody needs, and its room on the disk."""

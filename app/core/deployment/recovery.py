@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from app.core.activity import ActivityLog
 from app.core.cluster.client import AgentError
 from app.core.cluster.node import Node
-from app.core.deployment import review
 from app.core.deployment.deployment import (
     Deployment,
     DeploymentFailed,
@@ -23,38 +22,32 @@ from app.core.deployment.deployment import (
     LiveStage,
     deploy,
     fill,
+    held_from,
     rejoin,
     reload,
     unload,
 )
-from app.core.deployment.drafting import DraftModel
 from app.core.deployment.loss import Loss
-from app.core.deployment.losses import Fate, Look, Mend, Seen, decide, on_spares, what_changed
+from app.core.deployment.losses import Fate, Look, Mend, Seen, decide, what_changed
+from app.core.deployment.replanning import Means, Plan, plan_again
 from app.core.deployment.serving import Serving
 from app.core.errors import SentenceError
 from app.core.generation.pipeline import Pipeline
-from app.core.placement.placement import Placement, StageRange
-from app.core.placement.solver import NodeCapacity, balance
-from app.core.snapshot import DeploymentState, Level, ModelView, NodeState
+from app.core.placement.placement import Placement
+from app.core.snapshot import DeploymentState, Level, NodeState
 from shardd.rpc import agent_pb2
 
 ASK_S = 2.0
 AGAIN_S = (0.05, 5.0)  # the shortest and the longest pause between two tries
 SETTLE_S = 0.2  # a stage that another program unloads says so at the same moment
+APART_S = 0.5  # a ring that is being joined is whole again by then
+PARTED = 2  # times that a stage did not reach the next one, though both are there
 CRASHES = 3  # of one stage within CRASHES_S: its machine is not tried again for a while
 CRASHES_S = 60.0
 LANE_BROKE = "A lane between the machines broke."
 ELSEWHERE = "Another program unloaded the model."
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What planning again needs. speeds: measured seconds per byte of weights. order: see make_order."""
-
-    model: ModelView
-    draft: DraftModel | None
-    speeds: Mapping[str, float]
-    order: Callable[[Placement, int], Awaitable[DeployOrder]]
+MOVED_ELSEWHERE = "Another program moved its layers."
+TAKEN_S = 30.0  # another program that moves layers has unloaded the old ones by then
 
 
 class Recovery:
@@ -81,6 +74,7 @@ class Recovery:
         self._crashes: dict[str, deque[float]] = {}
         self._abandoned: dict[str, list[LiveStage]] = {}
         self._sweeps: set[asyncio.Task[None]] = set()
+        self._checking: asyncio.Task[None] | None = None
 
     # -- what answers call -------------------------------------------------------------------------------------------
 
@@ -131,17 +125,62 @@ class Recovery:
         serving = self._serving
         deployment = serving.deployment
         if deployment and deployment.has(event.stage.stage_id) and not serving.busy.locked():
-            serving.deployment = None
-            self._end(ELSEWHERE)
-            serving.show_trouble(DeploymentState.NONE, ELSEWHERE)
-            task = asyncio.create_task(serving.close_pipeline(ELSEWHERE))
-            self._sweeps.add(task)
-            task.add_done_callback(self._sweeps.discard)
+            self._in_background(self._follow_or_end(self.hold(MOVED_ELSEWHERE)), "follow")
+
+    async def _follow_or_end(self, loss: Loss) -> None:
+        serving = self._serving
+        async with serving.busy:
+            if not await self._follow(loss):
+                serving.deployment = None
+                self._end(ELSEWHERE)
+                serving.show_trouble(DeploymentState.NONE, ELSEWHERE)
+                await serving.close_pipeline(ELSEWHERE)
+
+    async def _follow(self, loss: Loss) -> bool:
+        """Goes on with what another program made of the deployment; False: it has unloaded it, or did nothing."""
+        newer = await self._serving.find_newer()
+        if newer is None:
+            return False
+        try:
+            pipeline = await self._serving.serve(newer)
+        except SentenceError:
+            self.take_over(loss)
+        else:
+            loss.planned = True
+            loss.finish(pipeline, MOVED_ELSEWHERE.rstrip("."), {})
+        return True
+
+    def take_over(self, loss: Loss) -> None:
+        """Whoever held it could not finish it: from now on as every other loss."""
+        loss.planned = False
+        self._task = asyncio.create_task(self._run(loss), name="recovery")
+
+    def catch_up(self) -> None:
+        """What was lost while somebody else changed stages."""
+        if self._missed and self._serving.deployment is not None:
+            self.lost(*self._missed, here=True)
+        self._missed = None
+
+    def check_ring(self) -> None:
+        """Joins the stages anew where a lane between them is gone and nobody is about to do so."""
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._check_ring(), name="check-ring")
+
+    async def _check_ring(self) -> None:
+        serving = self._serving
+        while True:
+            await asyncio.sleep(APART_S)
+            if not self._running() and not serving.busy.locked():
+                break
+        if serving.deployment is not None and serving.view.state is DeploymentState.READY:
+            known = [(self._nodes.get(stage.node), stage.stage_id) for stage in serving.deployment.stages]
+            if any(node and stage_id in node.stages and node.stages[stage_id].apart for node, stage_id in known):
+                self.lost("", LANE_BROKE, here=True)
 
     def hold(self, sentence: str, *, end: bool = False) -> Loss:
         """Stages change by the caller's hand: answers wait until it finishes the loss. end: those that wait already do
         not go on."""
-        loss = self._loss
+        loss, self._missed = self._loss, None
         if loss is None or loss.over or end:
             self._end(sentence)
             loss = self._loss = Loss()
@@ -158,6 +197,9 @@ class Recovery:
 
     async def close(self) -> None:
         await self.cancel("The controller was closed.")
+        if self._checking:
+            self._checking.cancel()
+            await asyncio.gather(self._checking, return_exceptions=True)
         await asyncio.gather(*self._sweeps, return_exceptions=True)
 
     # -- one loss ----------------------------------------------------------------------------------------------------
@@ -193,18 +235,25 @@ class Recovery:
 
     async def _run(self, loss: Loss) -> None:
         refused, pause, began = set[str](), AGAIN_S[0], time.monotonic()
+        failed = Counter[str]()
         while not loss.over:
             deployment = self._serving.deployment
             if deployment is None:
                 loss.give_up("The model was unloaded.")
                 return
-            seen = await self._look(deployment)
+            seen = [_or_parted(each, failed) for each in await self._look(deployment)]
+            if any(each.fate is Fate.TAKEN for each in seen) and time.monotonic() - began > TAKEN_S:
+                loss.give_up(ELSEWHERE)
+                return
             step = decide(seen, refused | self._crashing())
             if isinstance(step, Look):
                 await self._pause(AGAIN_S[0])
                 continue
             if step.refill:
                 await asyncio.sleep(SETTLE_S)
+                async with self._serving.busy:
+                    if await self._follow(loss):
+                        return
             self._name(loss, seen)
             if step.move and not loss.wanted:  # nobody waits: what was deployed is not moved without being asked
                 loss.give_up(f"{loss.cause} It is loaded on other machines when somebody asks.")
@@ -217,6 +266,7 @@ class Recovery:
             except SentenceError as error:
                 node = error.node if isinstance(error, DeploymentFailed) else ""
                 self._log.add(Level.WARNING, node, str(error))
+                failed[node] += 1
                 if node and (step.restart or step.refill or step.move):
                     refused.add(node)
                 await self._pause(pause)
@@ -226,6 +276,7 @@ class Recovery:
                 loss.tell("waiting", loss.node, waits)
                 self._serving.show_trouble(DeploymentState.FAILED, waits)
                 refused.clear()
+                failed.clear()
                 await self._pause(AGAIN_S[1])
 
     async def _guarded(self, work: Coroutine[Any, Any, str]) -> str:
@@ -252,9 +303,9 @@ class Recovery:
         await asyncio.sleep(AGAIN_S[0])
 
     async def _look(self, deployment: Deployment) -> list[Seen]:
-        return list(await asyncio.gather(*(self._look_at(stage) for stage in deployment.stages)))
+        return list(await asyncio.gather(*(self._look_at(stage, deployment.epoch) for stage in deployment.stages)))
 
-    async def _look_at(self, stage: LiveStage) -> Seen:
+    async def _look_at(self, stage: LiveStage, epoch: int) -> Seen:
         node = self._nodes.get(stage.node)
 
         def seen(fate: Fate, cause: str = "") -> Seen:
@@ -270,6 +321,8 @@ class Recovery:
         found = known.get(stage.stage_id)
         if found is None:
             return seen(Fate.MISSING, f"{stage.node} was started again.")
+        if found.epoch > epoch:
+            return seen(Fate.TAKEN)
         if found.state == agent_pb2.STAGE_STATE_FAILED:
             return seen(Fate.ENDED, f"{_stopped(found, stage.node)} {found.cause}")
         return seen(Fate.READY if found.state == agent_pb2.STAGE_STATE_READY else Fate.DOUBTFUL)
@@ -292,18 +345,16 @@ class Recovery:
         """Does what was decided; answers a sentence where nothing fits. Raises SentenceError."""
         serving = self._serving
         async with serving.busy:
-            planned = self._plan(deployment, step) if step.move else (deployment.placement, False)
+            planned = self._plan(deployment, step) if step.move else Plan(deployment.placement)
             if isinstance(planned, str):
                 return f"{loss.cause} {planned} The answer goes on when {loss.node} is back or there is room."
-            placement, anew = planned
+            placement, anew = planned.placement, planned.anew
             self._counted, self._missed = placement.nodes, None
             serving.show_trouble(DeploymentState.DEPLOYING, f"Recovering. {loss.cause}".strip())
             at = time.monotonic()
             if anew:
-                away = [
-                    i for i, stage in enumerate(deployment.stages) if self._state(stage.node) is not NodeState.READY
-                ]
-                self._abandon(deployment, away)
+                away = [stage for stage in deployment.stages if self._state(stage.node) is not NodeState.READY]
+                self._abandon(away)
                 order = await self._order(placement, deployment)
                 await serving.free()
                 fresh = await deploy(order, self._nodes)
@@ -317,7 +368,8 @@ class Recovery:
         loaded = fresh.load_seconds if fresh is not deployment else 0.0
         joined = time.monotonic() - at - pushed - loaded
         how = what_changed(seen, step, placement)
-        loss.finish(pipeline, how, {"planned": at - began, "pushed": pushed, "loaded": loaded, "joined": joined})
+        parts = {"planned": at - began, "pushed": pushed, "loaded": loaded, "joined": joined}
+        loss.finish(pipeline, how, parts, None if anew else held_from(deployment, fresh))
         self._log.add(Level.INFO, loss.node, f"Recovered: {how}.")
         return ""
 
@@ -329,7 +381,7 @@ class Recovery:
         fills = sorted((*step.refill, *step.move))
         if fills:
             order = await self._order(placement, deployment)
-            self._abandon(deployment, step.move)
+            self._abandon(deployment.stages[index] for index in step.move)
             self._serving.deployment = fresh = await fill(order, fresh, fills, self._nodes)
         await rejoin(fresh, self._nodes)
         return fresh
@@ -340,57 +392,32 @@ class Recovery:
             raise DeploymentFailed("", f"{deployment.model} is not chosen any more.", "Choose it again.")
         return await means.order(placement, deployment.context_tokens)
 
-    def _plan(self, deployment: Deployment, step: Mend) -> tuple[Placement, bool] | str:
-        """Where everything goes, and whether that is a deployment of its own; or why it goes nowhere."""
+    def _plan(self, deployment: Deployment, step: Mend) -> Plan | str:
         means = self._means()
         if means is None:
             return f"{deployment.model} is not chosen any more."
-        former, context = deployment.placement, deployment.context_tokens
-        out = {former.stages[index].node for index in step.move}
-        there = {n: node for n, node in self._nodes.items() if node.state is NodeState.READY and n not in out}
-        spare = [name for name in there if name not in former.nodes]
-
-        def fits(placement: Placement) -> bool:
-            return not review.check(means.model, placement, context, there, means.draft)
-
-        def sent(placement: Placement) -> int:
-            return sum(move.send_bytes for move in review.preview(means.model, placement, there, means.draft))
-
-        lacking = {
-            index: {name: sent(Placement(former.layer_count, (_at(former, index, name),))) for name in spare}
-            for index in step.move
-        }
-        same = on_spares(former, step.move, lacking)
-        if same is not None and fits(same):
-            return same, False
-        room = review.available_bytes(there)
-        names = [name for name in (*former.nodes, *spare) if name in there]
-        capacities = [NodeCapacity(name, room[name] or 0, means.speeds.get(name)) for name in names]
-        balanced = balance(means.model.inventory, capacities, context)
-        smaller = former
-        for name in out:
-            smaller = smaller.remove(name)
-        candidates = [balanced] if isinstance(balanced, Placement) else []
-        candidates += [smaller] if set(smaller.nodes) <= set(there) else []
-        fitting = [placement for placement in candidates if fits(placement)]
-        if fitting:
-            return min(fitting, key=sent), True
-        return balanced.sentence if not isinstance(balanced, Placement) else "The draft model has no room."
+        return plan_again(deployment, step, self._nodes, means)
 
     # -- what is left behind -----------------------------------------------------------------------------------------
 
-    def _abandon(self, deployment: Deployment, indices: Iterable[int]) -> None:
-        """These stages are not wanted any more: where their machine is away they are unloaded when it is back."""
-        for index in indices:
-            stage = deployment.stages[index]
+    async def release(self, stages: Iterable[LiveStage]) -> None:
+        """Unloads stages that are not wanted any more, those of machines that are away when they are back."""
+        self._abandon(stages)
+        await asyncio.gather(*self._sweeps, return_exceptions=True)
+
+    def _abandon(self, stages: Iterable[LiveStage]) -> None:
+        for stage in stages:
             self._abandoned.setdefault(stage.node, []).append(stage)
         self._sweep()
 
     def _sweep(self) -> None:
         for name in [name for name in self._abandoned if self._state(name) is NodeState.READY]:
-            task = asyncio.create_task(unload(self._abandoned.pop(name), self._nodes), name=f"sweep-{name}")
-            self._sweeps.add(task)
-            task.add_done_callback(self._sweeps.discard)
+            self._in_background(unload(self._abandoned.pop(name), self._nodes), f"sweep-{name}")
+
+    def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._sweeps.add(task)
+        task.add_done_callback(self._sweeps.discard)
 
     def _state(self, name: str) -> NodeState:
         node = self._nodes.get(name)
@@ -400,9 +427,12 @@ class Recovery:
 _GONE = (NodeState.LOST, NodeState.NOT_PAIRED, NodeState.INCOMPATIBLE, NodeState.CONNECTING)
 
 
-def _at(placement: Placement, index: int, node: str) -> StageRange:
-    return replace(placement.stages[index], node=node)
-
-
 def _stopped(stage: agent_pb2.Stage, node: str) -> str:
     return f"Layers {stage.first} to {stage.last} on {node} stopped."
+
+
+def _or_parted(seen: Seen, failed: Counter[str]) -> Seen:
+    """A stage that is there and could not be joined: its layers go where the way is open."""
+    if seen.fate is not Fate.READY or failed[seen.node] < PARTED:
+        return seen
+    return replace(seen, fate=Fate.PARTED, cause=f"{seen.node} does not reach the next stage.")

@@ -52,11 +52,11 @@ def available_bytes(nodes: Mapping[str, Node]) -> dict[str, int | None]:
 
     What stages there take now is given back before new ones are loaded.
     """
-    beats = {name: node.beat for name, node in nodes.items()}
     found: dict[str, int | None] = {}
-    for name, beat in beats.items():
-        ours = sum(stage.weights_bytes + stage.kv_bytes for stage in beat.stages) if beat else 0
-        found[name] = beat.memory.shard_available + ours if beat else None
+    for name, node in nodes.items():
+        free = node.shard_available
+        ours = sum(stage.weights_bytes + stage.kv_bytes for stage in node.beat.stages) if node.beat else 0
+        found[name] = None if free is None else free + ours
     return found
 
 

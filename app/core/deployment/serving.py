@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from app.core.cluster.node import Node
 from app.core.deployment.deployment import Deployment, unload
-from app.core.deployment.live import stages_of
+from app.core.deployment.live import find_live, stages_of
+from app.core.errors import ShardboardError
 from app.core.generation.pipeline import Pipeline
 from app.core.snapshot import DeploymentState, DeploymentView, Snapshot
 from app.core.views import ready_view
@@ -18,7 +19,8 @@ UNLOADED = "The model was unloaded."
 
 
 class Serving:
-    """busy is held while stages change. refresh_stages: asks all nodes what runs on them."""
+    """busy is held while stages change. refresh_stages: asks all nodes what runs on them.
+    on_taken_up: called whenever a deployment can answer."""
 
     def __init__(
         self,
@@ -35,6 +37,12 @@ class Serving:
         self._identity = identity
         self._refresh_stages = refresh_stages
         self._on_change = on_change
+        self.on_taken_up: Callable[[], None] = lambda: None
+
+    @property
+    def fingerprint(self) -> str:
+        """This controller's."""
+        return self._identity().fingerprint
 
     @property
     def open_sequences(self) -> int:
@@ -48,18 +56,30 @@ class Serving:
         """The same deployment, in another state."""
         self.show(replace(self.view, state=state, text=sentence))
 
-    async def serve(self, deployment: Deployment) -> Pipeline:
-        """Takes up a deployment whose stages are joined. Raises ShardboardError."""
+    async def serve(self, deployment: Deployment, tries: int = 1) -> Pipeline:
+        """Takes up a deployment whose stages are joined. Raises ShardboardError where so many tries to reach them fail:
+        a busy machine may not answer the first."""
         await self.close_pipeline()
         self.deployment = deployment
-        pipeline = Pipeline(deployment, self._identity())
-        try:
-            await pipeline.connect(self._nodes)
-        except BaseException:
-            await pipeline.close()
-            raise
-        self.pipeline = pipeline
+        for left in reversed(range(tries)):
+            pipeline = Pipeline(deployment, self._identity())
+            try:
+                await pipeline.connect(self._nodes)
+            except ShardboardError:
+                await pipeline.close()
+                if not left:
+                    raise
+            except BaseException:
+                await pipeline.close()
+                raise
+            else:
+                return self._taken_up(pipeline)
+        raise ValueError("at least one try")
+
+    def _taken_up(self, pipeline: Pipeline) -> Pipeline:
+        self.pipeline, deployment = pipeline, pipeline.deployment
         self.show(ready_view(deployment))
+        self.on_taken_up()
         return pipeline
 
     def lanes(self) -> Pipeline:
@@ -89,4 +109,15 @@ class Serving:
     async def free(self) -> None:
         """As unload, but what is deployed is still wanted."""
         await self._refresh_stages()
-        await unload(stages_of(self._nodes, self._identity().fingerprint), self._nodes)
+        await unload(stages_of(self._nodes, self.fingerprint), self._nodes)
+
+    async def find_newer(self) -> Deployment | None:
+        """What another program of this controller made of the deployment meanwhile."""
+        await self._refresh_stages()
+        try:
+            live = find_live(self._nodes, self.fingerprint)
+        except ShardboardError:
+            return None
+        former = self.deployment
+        newer = former is not None and live.model == former.model and live.epoch > former.epoch
+        return live if newer else None

@@ -63,10 +63,13 @@ class Pipeline:
         max_tokens: int,
         stop_tokens: Sequence[int],
         generated: int = 0,
+        resumes: OpenSequence | None = None,
+        held_from: int = 0,
     ) -> OpenSequence:
         """Starts a sequence at the head; Broken is the first that it hears where the lanes are gone.
 
         generated: how many of the prompt's last tokens are the answer's own, from before an interruption.
+        resumes: what it was before that. Stages from held_from on still have the caches of it.
         """
         sequence = OpenSequence(secrets.randbits(63))
         self._sequences[sequence.id] = sequence
@@ -81,6 +84,8 @@ class Pipeline:
             reply_to=self._tail.id,
             speculate=sampling.speculate,
             generated=generated,
+            resumes=resumes.id if resumes else 0,
+            held_from=held_from,
         )
         header = lane_pb2.FrameHeader(kind=lane_pb2.OPEN, sequence=sequence.id, tensors=[tensor], open=opened)
         self._head.send(header, [payload])
@@ -103,9 +108,8 @@ class Pipeline:
             sequence.queue.put_nowait(Broken())
 
     async def close(self) -> None:
-        for lane in (self._head, self._tail):
-            if lane is not None:
-                await lane.close()
+        lanes = [lane for lane in (self._head, self._tail) if lane is not None]
+        await asyncio.gather(*(lane.close() for lane in lanes))
         self._head = self._tail = None
 
     async def _dial(self, nodes: Mapping[str, Node], index: int) -> ControllerLane:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.core.deployment.loss import Loss
+from shardd.rpc import lane_pb2
 
 MAX_IN_A_ROW = 3  # interruptions without a token in between: the answer itself may be what ends the stages
 
@@ -18,12 +19,24 @@ class Replay:
     loss: Loss
     last_at: float
     opened_at: float = field(default_factory=time.monotonic)
+    tokens: list[int] = field(default_factory=list[int])  # that each stage has computed again
+
+    def __post_init__(self) -> None:
+        stages = self.loss.pipeline.deployment.stages if self.loss.pipeline else ()
+        self.tokens.extend(0 for _ in stages)
+
+    def computed(self, progress: lane_pb2.FrameHeader) -> None:
+        """A chunk has passed all stages; one that had it in its cache spent no time on it."""
+        for timing in progress.timings:
+            if timing.compute_us and timing.stage < len(self.tokens):
+                self.tokens[timing.stage] += progress.count
 
     def parts_s(self, now: float) -> dict[str, float]:
         """Where the time since the last token went, in seconds."""
         known = self.loss.known_at
+        noticed = max(0.0, known - self.last_at) if known else 0.0
         return {
-            "noticed": max(0.0, known - self.last_at) if known else 0.0,
+            **({} if self.loss.planned else {"noticed": noticed}),
             **self.loss.parts,
             "replayed": now - self.opened_at,
         }
@@ -34,7 +47,10 @@ class Replay:
 
 
 def continued(loss: Loss, seconds: float, parts: Mapping[str, float]) -> str:
-    """`local-2 was lost; its layers 4 to 7 moved to local-3; continued after 1.4 s (noticed 0.1, ...).`"""
+    """`local-2 was lost; its layers 4 to 7 moved to local-3; continued after 1.4 s (noticed 0.1, ...).` or
+    `Layers 4 to 7 moved to mini-2, the answer waited 0.4 s (joined 0.1, replayed 0.3).`"""
     lost = f"{loss.node} was lost" if loss.node else loss.cause.rstrip(".")
     listed = ", ".join(f"{name} {part:.2f}" for name, part in parts.items())
+    if loss.planned:
+        return f"{loss.how}, the answer waited {seconds:.1f} s ({listed})."
     return f"{lost}; {loss.how}; continued after {seconds:.1f} s ({listed})."

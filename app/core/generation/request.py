@@ -114,6 +114,8 @@ class GenerationEventNote:
 
     kind: "stage_lost"; "waiting" where nothing fits; "continued", with the parts of the time since the last token;
     "failed".
+
+    replayed_tokens: of "continued", how many tokens each stage computed again; 0 where it still had its cache.
     """
 
     at_ms: float
@@ -121,6 +123,7 @@ class GenerationEventNote:
     node: str
     message: str
     parts_ms: Mapping[str, float] = field(default_factory=dict[str, float])
+    replayed_tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from app.core.deployment.deployment import Deployment
 from app.core.deployment.loss import Recover
 from app.core.errors import ShardboardError
-from app.core.generation.pipeline import Broken, Pipeline
+from app.core.generation.pipeline import Broken, OpenSequence, Pipeline
 from app.core.generation.recovery import MAX_IN_A_ROW, Replay
 from app.core.generation.request import (
     GenerationEventNote,
@@ -95,6 +95,12 @@ async def answer(
     sampling = request.sampling
     if sampling.seed is None:  # the same one for the whole answer
         sampling = replace(sampling, seed=secrets.randbits(63))
+
+    def open_again(former: OpenSequence | None, held_from: int) -> OpenSequence:
+        """With the tokens so far, on the lanes as they are now. former: its caches may be there."""
+        so_far, own = (*prompt, *state.token_ids), len(state.token_ids)
+        return pipeline.open(so_far, sampling, request.max_tokens, stop_tokens, own, former, held_from)
+
     sequence = pipeline.open(prompt, sampling, request.max_tokens, stop_tokens)
     detokenizer, matcher = tokenizer.detokenizer(), StopMatcher(request.stop)
     ended = False
@@ -111,13 +117,18 @@ async def answer(
                 assert loss.pipeline is not None
                 pipeline.forget(sequence)
                 pipeline, state.replay = loss.pipeline, Replay(loss, state.last_at)
-                so_far = (*prompt, *state.token_ids)
-                sequence = pipeline.open(so_far, sampling, request.max_tokens, stop_tokens, len(state.token_ids))
+                former = sequence if state.token_ids and loss.held_from is not None else None
+                sequence = open_again(former, loss.held_from or 0)
+            elif received.header.kind == lane_pb2.FAIL and received.header.unheld:
+                pipeline.forget(sequence)
+                sequence = open_again(None, 0)
             elif received.header.kind == lane_pb2.QUEUED:
                 yield Queued(received.header.count)
             elif received.header.kind == lane_pb2.OPENED and not state.token_ids:
                 state.reused_tokens = received.header.count
                 yield PrefillProgress(state.reused_tokens, len(prompt))
+            elif received.header.kind == lane_pb2.PROGRESS and state.replay is not None:
+                state.replay.computed(received.header)
             elif received.header.kind == lane_pb2.PROGRESS and not state.token_ids:
                 done = received.header.position + received.header.count
                 yield PrefillProgress(done, len(prompt))
@@ -162,7 +173,9 @@ def _continued(state: Answer, replay: Replay) -> GenerationEventNote:
     now = time.monotonic()
     state.replay = None
     parts_ms = {name: part * 1000 for name, part in replay.parts_s(now).items()}
-    return state.note("continued", replay.loss.node, replay.sentence(now), parts_ms)
+    note = state.note("continued", replay.loss.node, replay.sentence(now), parts_ms)
+    state.events[-1] = replace(note, replayed_tokens=tuple(replay.tokens))
+    return state.events[-1]
 
 
 def _take_token(state: Answer, frame: Frame, detokenizer: Detokenizer, matcher: StopMatcher) -> TokenEvent:

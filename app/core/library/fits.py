@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.core.placement.plan import PlannedStage, plan
 from app.core.placement.solver import NodeCapacity
 from shardd.model.headers import TensorInfo
-from shardd.model.inventory import Inventory
 from shardd.model.units import Unit
+
+if TYPE_CHECKING:
+    from shardd.model.inventory import Inventory
 
 CONTEXTS = (8192, 4096, 2048)
 

@@ -7,7 +7,7 @@ import contextlib
 import json
 import shutil
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from app.core.errors import ShardboardError
@@ -17,39 +17,12 @@ from app.core.library.hub import FIRST, Hub, HubModel, repository_name
 from app.core.library.models import FoundModel, find_models, resolve_model
 from app.core.library.queue import Download, DownloadQueue
 from app.core.library.tokens import TokenStore
+from app.core.library.view import LibraryView, Removal
 from app.core.paths import ControllerPaths
+from app.core.settings.store import read_settings
 from shardd.host import atomic_write, disk_free, format_bytes
 
 __all__ = ["Conversion", "Download", "FoundModel", "Library", "LibraryView", "Removal"]
-
-
-@dataclass(frozen=True, slots=True)
-class LibraryView:
-    """The library as it stands: models on this disk, by name; downloads and conversions in their order.
-
-    root: where downloads go; free_bytes: on its disk.  looked: whether the disk was looked at yet; before that, no
-    models means nothing.
-    """
-
-    models: tuple[FoundModel, ...] = ()
-    downloads: tuple[Download, ...] = ()
-    conversions: tuple[Conversion, ...] = ()
-    folders: tuple[Path, ...] = ()
-    root: Path = Path()
-    free_bytes: int | None = None
-    looked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """What remove() would do. kind: "delete" (bytes are freed), "forget" (nothing is deleted) or "none".
-
-    sentence: for a question, or why it cannot be.
-    """
-
-    kind: str
-    bytes: int
-    sentence: str
 
 
 class Library:
@@ -61,6 +34,9 @@ class Library:
     def __init__(self, paths: ControllerPaths, on_change: Callable[[], None], hub: Hub | None = None) -> None:
         self._paths = paths
         self._on_change = on_change
+        chosen = read_settings(paths.preferences).settings.downloads_folder
+        # A folder that is not there, such as on a disk that is not plugged in, must not be made anew in its place.
+        self._root = Path(chosen) if chosen and Path(chosen).is_dir() else paths.models
         self.tokens = TokenStore(paths.data / "hub-token")
         self.hub = hub or Hub(self.tokens.get)
         self.queue = DownloadQueue(self.hub, self.root, paths.downloads, self._changed, self._arrived)
@@ -121,8 +97,8 @@ class Library:
 
     @property
     def root(self) -> Path:
-        """Where downloads go: owner/name, as other programs for models have it."""
-        return self._paths.models
+        """Where downloads go: owner/name, as other programs for models have it. As the settings had it at the start."""
+        return self._root
 
     @property
     def headers(self) -> Path:
@@ -137,11 +113,11 @@ class Library:
 
     def models(self) -> tuple[FoundModel, ...]:
         """Every model on this disk. Blocks a little."""
-        return find_models(self.folders(), self.root)
+        return find_models(self.folders(), self.root, self._paths.models)
 
     def resolve(self, name_or_directory: str) -> Path:
         """As resolve_model, of everything that models() finds."""
-        return resolve_model(name_or_directory, self.folders(), self.root)
+        return resolve_model(name_or_directory, self.folders(), self.root, self._paths.models)
 
     def add_folder(self, folder: Path) -> tuple[FoundModel, ...]:
         """Looks for models in a folder from now on; those that are there. Raises ShardboardError."""
@@ -195,11 +171,16 @@ class Library:
             f"{directory.name} was not downloaded by Shardboard and is left alone.", "Delete it where it came from."
         )
 
+    async def forget_folder(self, folder: Path) -> None:
+        """Looks into an added folder no more, and at the disk again. Nothing is deleted."""
+        await asyncio.to_thread(self._write_folders, tuple(each for each in self.folders() if each != folder))
+        await self.look()
+
     def _ours(self, directory: Path) -> bool:
         """Whether it lies as root/owner/name."""
-        root = self.root.resolve()
+        roots = (self.root.resolve(), self._paths.models.resolve())
         inside = directory.resolve()
-        return inside.parent.parent == root and inside.parent.name != INCOMING
+        return inside.parent.parent in roots and inside.parent.name != INCOMING
 
     def _added(self, directory: Path) -> Path | None:
         """The added folder that it lies in."""

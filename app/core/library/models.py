@@ -34,14 +34,18 @@ def built_in_model() -> Path:
     return resources_directory() / "models" / BUILT_IN
 
 
-def find_models(folders: Sequence[Path] = (), downloads: Path | None = None) -> tuple[FoundModel, ...]:
-    """Every model on the usual places, in these folders and among our downloads, by name.
+def find_models(
+    folders: Sequence[Path] = (), downloads: Path | None = None, usual: Path | None = None
+) -> tuple[FoundModel, ...]:
+    """Every model on the usual places, in these folders and among our downloads, by name. usual: where downloads went
+    before the settings named another folder.
 
     Looks at names and sizes only. A folder may be a model, or hold some, or hold owners' folders of some.
     """
     found = [
         *_in([built_in_model()], "built-in"),
         *_in(_owned(downloads), "Shardboard"),
+        *_in(_owned(usual), "Shardboard"),
         *_in(_hugging_face_snapshots(), "Hugging Face cache"),
         *_in(_lm_studio_models(), "LM Studio"),
         *_in([path for folder in folders for path in (folder, *_children(folder), *_owned(folder))], "folder"),
@@ -52,15 +56,17 @@ def find_models(folders: Sequence[Path] = (), downloads: Path | None = None) -> 
     return tuple(sorted(unique.values(), key=lambda model: model.name.lower()))
 
 
-def resolve_model(name_or_directory: str, folders: Sequence[Path] = (), downloads: Path | None = None) -> Path:
-    """A model directory from what a person wrote. Raises ShardboardError with what to do."""
+def resolve_model(
+    name_or_directory: str, folders: Sequence[Path] = (), downloads: Path | None = None, usual: Path | None = None
+) -> Path:
+    """A model directory from what a person wrote, as find_models has them. Raises ShardboardError with what to do."""
     path = Path(os.path.expanduser(name_or_directory))
     if name_or_directory and path.is_dir():
         return _model_directory(path)
     if path.is_file() or path.is_absolute():
         what = "is a file, not a folder" if path.exists() else "does not exist"
         raise ShardboardError(f"{path} {what}.", _NAME_THE_FOLDER)
-    models = find_models(folders, downloads)
+    models = find_models(folders, downloads, usual)
     for model in models:
         if name_or_directory in (model.name, model.name.rpartition("/")[2]):
             return model.directory

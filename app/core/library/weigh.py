@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.core.errors import ShardboardError
 from app.core.generation.limits import LARGEST_CONFIG
-from app.core.library.hub import HubRepository, repository_name
-from app.core.library.library import Library
+from app.core.library.hub import repository_name
 from app.core.library.tables import is_table, read_table
 from shardd.host import atomic_write, private_directory
 from shardd.model.inventory import Inventory
 from shardd.model.survey import Description, survey, survey_description
+
+if TYPE_CHECKING:
+    from app.core.library.hub import HubRepository
+    from app.core.library.library import Library
 
 
 @dataclass(frozen=True, slots=True)

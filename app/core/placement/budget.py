@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from app.core.placement.placement import Placement, Problem
 from shardd.host import format_bytes
-from shardd.model.inventory import Inventory
 from shardd.stage.orders import DRAFTED_SEQUENCES
+
+if TYPE_CHECKING:
+    from shardd.model.inventory import Inventory
 
 PROCESS_BYTES = 150_000_000  # a stage's process without weights: about 110 MB resident measured on Linux, and some air
 CHUNK_TOKENS = 2048  # the largest that the head cuts a prompt into (shardd.stage.pacing)
@@ -117,10 +119,12 @@ def memory_problems(
     available: Mapping[str, int | None],
     context_tokens: int,
     drafting: int = 0,
+    *,
+    beside: bool = False,
 ) -> tuple[Problem, ...]:
     """Stages that do not fit what their nodes have left. None: not known yet, so not judged.
 
-    drafting: bytes that a draft model takes on the head's node.
+    drafting: bytes that a draft model takes on the head's node. beside: what is left is so beside stages that run.
     """
     found: list[Problem] = []
     for stage in placement.stages:
@@ -136,6 +140,11 @@ def memory_problems(
                 f"{stage.node} lacks {format_bytes(wanted - free)}: {who} need {format_bytes(wanted)} and "
                 f"{format_bytes(free)} are free. Move layers to another machine or choose a smaller context{without}."
             )
+            if beside:
+                sentence = (
+                    f"{stage.node} lacks {format_bytes(wanted - free)} to load {who} while the present ones still run: "
+                    f"they need {format_bytes(wanted)} and {format_bytes(free)} are free."
+                )
             found.append(Problem("memory", stage.node, sentence))
     return tuple(found)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.core.placement.budget import Needs, memory_problems, needs
 from app.core.placement.placement import Placement, Problem, problems
 from app.core.placement.prediction import Prediction, predict
 from app.core.placement.solver import NodeCapacity, WhyNot, balance
 from shardd.host import format_bytes
-from shardd.model.inventory import Inventory
+
+if TYPE_CHECKING:
+    from shardd.model.inventory import Inventory
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.core.placement.placement import Placement
-from shardd.model.inventory import Inventory
+
+if TYPE_CHECKING:
+    from shardd.model.inventory import Inventory
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """single_node_faster: a machine that would be faster alone, could it hold the model."""
+    """single_node_faster: a machine that would be faster alone, could it hold the model. at_most_tokens_per_s: without
+    the hops, where those were not measured."""
 
     decode_tokens_per_s: float | None = None
     ttft_ms: float | None = None
     slowest_node: str | None = None
     single_node_faster: str | None = None
+    at_most_tokens_per_s: float | None = None
 
 
 def predict(
@@ -59,6 +64,7 @@ def predict(
     best = min(alone, key=lambda node: alone[node], default=None)
     return Prediction(
         decode_tokens_per_s=_rate(computing + sum(known)) if len(known) == len(hops) else None,
+        at_most_tokens_per_s=_rate(computing + sum(known)),
         slowest_node=max(times, key=lambda node: times[node]),
         # Hops that are not known only make the chain slower.
         single_node_faster=best if best is not None and alone[best] < computing + sum(known) else None,

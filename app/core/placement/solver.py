@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.core.placement.budget import computing_bytes, layer_kv_bytes, layer_slack_bytes
 from app.core.placement.placement import Placement, StageRange
 from shardd.host import format_bytes
-from shardd.model.inventory import Inventory
+
+if TYPE_CHECKING:
+    from shardd.model.inventory import Inventory
 
 Table = list[list[int]]
 """Bytes of every range: [last][first]."""
@@ -29,8 +32,12 @@ class WhyNot:
     sentence: str
 
 
-def balance(inventory: Inventory, nodes: Sequence[NodeCapacity], context_tokens: int) -> Placement | WhyNot:
+def balance(
+    inventory: Inventory, nodes: Sequence[NodeCapacity], context_tokens: int, pinned: Sequence[StageRange] = ()
+) -> Placement | WhyNot:
     """The placement whose worst stage is best, honouring memory and forbidden cuts; of several such the most even.
+
+    pinned: ranges that stay as they are; their nodes stand in the order of their layers (see pins.pinned_order).
 
     A stage's cost is its predicted time where all speeds are known, else how full its weights and cache make what the
     node has beside the process that computes.
@@ -47,8 +54,11 @@ def balance(inventory: Inventory, nodes: Sequence[NodeCapacity], context_tokens:
         costly = _held_table(inventory, weights, context_tokens)
         beside = computing_bytes(inventory, 0, context_tokens)
         rates = [1 / max(1, node.available_bytes - beside) for node in nodes]
-    search = _Search(nodes, costly, rates, wanted, inventory.forbidden_cuts, by_speed=by_speed)
+    fixed = {stage.node: (stage.first, stage.last) for stage in pinned}
+    search = _Search(nodes, costly, rates, wanted, inventory.forbidden_cuts, fixed, by_speed=by_speed)
     found = search.lightest_worst()
+    if found is None and pinned:
+        return WhyNot(_explain_pins(pinned, wanted, nodes))
     if found is None:
         return WhyNot(_explain(inventory.layer_count, wanted, nodes))
     return Placement(inventory.layer_count, search.most_even(found))
@@ -72,10 +82,12 @@ class _Search:
         rates: Sequence[float],
         wanted: Table,
         forbidden: Collection[int],
+        fixed: Mapping[str, tuple[int, int]],
         *,
         by_speed: bool,
     ) -> None:
-        """A stage costs its entry in costly times its node's rate."""
+        """A stage costs its entry in costly times its node's rate. fixed: first and last layer of pinned nodes."""
+        self._fixed = fixed
         self._nodes = nodes
         self._costly = costly
         self._rates = rates
@@ -111,6 +123,13 @@ class _Search:
             # Where it has nothing, its first is its end.
             best, chosen = [(tally + empty_tally, score) for tally, score in before], list(range(count + 1))
             room = node.available_bytes
+            if node.name in self._fixed:
+                first, last = self._fixed[node.name]
+                best, chosen = self._pinned(before, first, last, rate, stage_tally, combine)
+                if self._wanted[last][first] > room or self._costly[last][first] * rate > limit:
+                    best = [(len(self._nodes) + 1, math.inf)] * (count + 1)
+                choices.append(chosen)
+                continue
             for end in range(1, count + 1):
                 if end in self._forbidden and end < count:
                     continue
@@ -126,6 +145,22 @@ class _Search:
                 best[end] = tally, score
             choices.append(chosen)
         return best[count], choices
+
+    def _pinned(
+        self,
+        before: list[tuple[int, float]],
+        first: int,
+        last: int,
+        rate: float,
+        stage_tally: int,
+        combine: Callable[[float, float], float],
+    ) -> tuple[list[tuple[int, float]], list[int]]:
+        """The only best there can be after a node that keeps its range."""
+        best, chosen = [(len(self._nodes) + 1, math.inf)] * len(before), list(range(len(before)))
+        tally, score = before[first]
+        best[last + 1] = tally + stage_tally, combine(score, self._costly[last][first] * rate)
+        chosen[last + 1] = first
+        return best, chosen
 
 
 def weights_table(inventory: Inventory) -> Table:
@@ -203,3 +238,16 @@ def _explain(count: int, wanted: Table, nodes: Sequence[NodeCapacity]) -> str:
         "The layers do not fit the machines one by one, although their memory would be enough together: "
         "free memory on the smallest, or choose a smaller context."
     )
+
+
+def _explain_pins(pinned: Sequence[StageRange], wanted: Table, nodes: Sequence[NodeCapacity]) -> str:
+    room = {node.name: node.available_bytes for node in nodes}
+    for stage in pinned:
+        lacks = wanted[stage.last][stage.first] - room.get(stage.node, 0)
+        if lacks > 0:
+            return (
+                f"{stage.node} lacks {format_bytes(lacks)} for its pinned layers {stage.first} to {stage.last}: "
+                "unpin them, or free memory there."
+            )
+    names = " and ".join(dict.fromkeys(stage.node for stage in pinned))
+    return f"No placement fits while the layers of {names} stay where they are: unpin a range."

@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,7 +21,6 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.core.controller import Controller
 from app.core.errors import SentenceError, ShardboardError
 from app.core.generation.request import GenerationRequest, GenerationResult, TokenEvent
 from app.core.serve import guard
@@ -37,6 +36,9 @@ from app.core.serve.openai import (
     usage_of,
 )
 from app.core.snapshot import DeploymentState
+
+if TYPE_CHECKING:
+    from app.core.controller import Controller
 
 MOST_BODY_BYTES = 16 << 20
 DONE = "data: [DONE]\n\n"

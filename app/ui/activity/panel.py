@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QSignalBlocker, Qt
 from PySide6.QtGui import QGuiApplication, QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QHBoxLayout, QLineEdit, QPlainTextEdit, QWidget
 
 from app.core.snapshot import ActivityEntry, Level
-from app.ui.activity.lines import line, wanted
+from app.ui.activity.lines import as_file, line, wanted
 from app.ui.bridge import CoreBridge
-from app.ui.theme import SPACE, colour, mono, tokens
-from app.ui.widgets import Card, label, push_button
+from app.ui.text import tr
+from app.ui.theme import SPACE, colour, scaled, tokens
+from app.ui.widgets import Banner, Card, push_button
 
 KEPT = 1000
 HINT = "What happens on the machines is written here."
+EVERY_MACHINE = "All machines"
+NOTHING = "Nothing of that is in the activity."
 
 
 class ActivityPanel(Card):
@@ -30,28 +37,78 @@ class ActivityPanel(Card):
         self.text.setUndoRedoEnabled(False)
         self.text.setMaximumBlockCount(KEPT)
         self.text.setFrameShape(QFrame.Shape.NoFrame)
-        self.text.setFont(mono())
+        self.text.setProperty("role", "mono")
         self.text.setPlaceholderText(HINT)
-        self.text.setAccessibleName("Activity")
+        self.text.setAccessibleName(tr("Activity"))
         self.text.setMinimumHeight(84)
-        self.all = push_button("All", "quiet", self.rebuild)
-        self.warnings = push_button("Warnings", "quiet", self.rebuild)
-        self.group = QButtonGroup(self)
+        self.all = push_button("All", "quiet", lambda: self._filter(False))
+        self.warnings = push_button("Warnings", "quiet", lambda: self._filter(True))
         for button in (self.all, self.warnings):
-            button.setCheckable(True)
-            self.group.addButton(button)
+            button.setCheckable(True)  # no button group: that would keep the Tab key from one of them
         self.all.setChecked(True)
+        self.machine = QComboBox()
+        self.machine.setAccessibleName(tr("Entries of which machine"))
+        self.machine.addItem(EVERY_MACHINE, "")
+        self.machine.setMinimumContentsLength(9)
+        self.machine.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.machine.activated.connect(lambda _index: self.rebuild())
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(tr("Filter"))
+        self.search.setAccessibleName(tr("Show entries with these words"))
+        self.search.setClearButtonEnabled(True)
+        self.search.setMaximumWidth(scaled(180))
+        self.search.textChanged.connect(lambda _text: self.rebuild())
+        self.copy_button = push_button("Copy", "quiet", self.copy)
+        self.copy_button.setToolTip(tr("Copies the lines that are shown"))
+        self.save_button = push_button("Save…", "quiet", self.ask_where)
+        self.save_button.setToolTip(tr("Writes the entries that are shown into a file"))
+        self.clear_button = push_button("Clear", "quiet", self.clear)
+        self.clear_button.setToolTip(tr("Empties this view"))
+        self.banner = Banner()
         top = QHBoxLayout()
         top.setSpacing(SPACE.xs)
-        top.addWidget(label("Activity", "heading"), 1)
-        top.addWidget(self.all)
-        top.addWidget(self.warnings)
-        top.addWidget(push_button("Copy", "quiet", self.copy))
-        top.addWidget(push_button("Clear", "quiet", self.clear))
+        for widget in (self.search, self.machine, self.all, self.warnings):
+            top.addWidget(widget)
+        top.addStretch(1)
+        for widget in (self.copy_button, self.save_button, self.clear_button):
+            top.addWidget(widget)
         self.body.addLayout(top)
+        self.body.addWidget(self.banner)
         self.body.addWidget(self.text, 1)
         bridge.activity_added.connect(self._add)
         self._filled = True
+        self.rebuild()
+
+    def show_machines(self, names: tuple[str, ...]) -> None:
+        """The machines that can be chosen; one that is gone stays while it is chosen."""
+        chosen = self.node
+        wanted_names = [*names, *([chosen] if chosen and chosen not in names else [])]
+        if wanted_names == [self.machine.itemData(index) for index in range(1, self.machine.count())]:
+            return
+        with QSignalBlocker(self.machine):
+            self.machine.clear()
+            self.machine.addItem(EVERY_MACHINE, "")
+            for name in wanted_names:
+                self.machine.addItem(name, name)
+            self.machine.setCurrentIndex(max(0, self.machine.findData(chosen)))
+
+    def show_only(self, node: str) -> None:
+        """The entries of one machine."""
+        self.show_machines((*(self.machine.itemData(i) for i in range(1, self.machine.count())),))
+        if self.machine.findData(node) < 0:
+            self.machine.addItem(node, node)
+        self.machine.setCurrentIndex(self.machine.findData(node))
+        self.search.clear()
+        self._filter(False)
+
+    @property
+    def node(self) -> str:
+        """Whose entries are shown; "" for all."""
+        return self.machine.currentData() or ""
+
+    def _filter(self, only_warnings: bool) -> None:
+        self.all.setChecked(not only_warnings)
+        self.warnings.setChecked(only_warnings)
         self.rebuild()
 
     def clear(self) -> None:
@@ -62,14 +119,44 @@ class ActivityPanel(Card):
     def copy(self) -> None:
         QGuiApplication.clipboard().setText(self.text.toPlainText())
 
+    def ask_where(self) -> None:
+        """Opens the question for a file to save to."""
+        name = time.strftime("shardboard-activity-%Y%m%d-%H%M.txt")
+        dialog = QFileDialog(self, "Save activity", str(Path.home() / name), "Text (*.txt)")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("txt")
+        dialog.fileSelected.connect(lambda chosen: self.save(Path(chosen)))
+        dialog.open()
+
+    def save(self, file: Path) -> None:
+        """Writes the entries that are shown, and says so, or why not."""
+        try:
+            file.write_text(as_file(self.shown()), encoding="utf-8")
+        except OSError as error:
+            self.banner.show_message(f"The activity could not be written to {file}: {error.strerror or error}.")
+        else:
+            self.banner.show_message(f"Saved as {file}.", tone="success")
+
+    def shown(self) -> list[ActivityEntry]:
+        return self._wanted(self._bridge.activity)
+
     def rebuild(self) -> None:
+        entries = self.shown()
+        narrowed = bool(self._bridge.activity) and not entries and not self._cleared
+        self.text.setPlaceholderText(NOTHING if narrowed else HINT)
+        self.text.setUpdatesEnabled(False)
         self.text.clear()
-        for entry in wanted(self._bridge.activity, self.warnings.isChecked(), self._cleared):
+        for entry in entries:
             self._append(entry)
+        self.text.setUpdatesEnabled(True)
         self.text.verticalScrollBar().setValue(self.text.verticalScrollBar().maximum())
 
+    def _wanted(self, entries: Iterable[ActivityEntry]) -> list[ActivityEntry]:
+        return wanted(entries, self.warnings.isChecked(), self._cleared, self.node, self.search.text())
+
     def _add(self, entry: ActivityEntry) -> None:
-        if not wanted([entry], self.warnings.isChecked(), self._cleared):
+        if not self._wanted([entry]):
             return
         bar = self.text.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 2

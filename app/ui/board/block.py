@@ -14,26 +14,57 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from app.ui.board import geometry, words
 from app.ui.board.gesture import Run
 from app.ui.board.segments import Segment
 from app.ui.board.state import NodeOutlook
 from app.ui.theme.resources import sans
-from app.ui.theme.tokens import TEXT, Tokens, blend, colour, tokens
+from app.ui.theme.tokens import TEXT, Tokens, blend, colour, scaled, tokens
 from app.ui.widgets.labels import plain_tooltip
 
-BLOCK_HEIGHT = 96
+
+def block_height() -> int:
+    """Three lines of text above the cells."""
+    return 30 + scaled(66)
+
+
 CELLS_HEIGHT = 20  # the hit area of the cells, at the bottom
 
 
-class StageBlock(QWidget):
+MARK_WIDTH = 15  # beside the name, for each mark
+
+
+def paint_spare(painter: QPainter, corner: QPointF, coming: bool, values: Tokens) -> None:
+    """Two sheets, the one behind the other; the second dotted while it is on its way."""
+    behind = QPen(colour(values.text), 1.2)
+    if coming:
+        behind.setStyle(Qt.PenStyle.DotLine)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(behind)
+    painter.drawRoundedRect(QRectF(corner.x() + 3, corner.y(), 7, 8), 1.5, 1.5)
+    painter.setPen(QPen(colour(values.text), 1.2))
+    painter.setBrush(colour(values.text))
+    painter.drawRoundedRect(QRectF(corner.x(), corner.y() + 3, 7, 8), 1.5, 1.5)
+
+
+def paint_pin(painter: QPainter, top: QPointF, values: Tokens) -> None:
+    """A small drawing pin, its head's middle below this point."""
+    x, y = top.x(), top.y()
+    painter.setPen(QPen(colour(values.text), 1.4))
+    painter.setBrush(colour(values.text))
+    painter.drawRoundedRect(QRectF(x - 3.5, y, 7, 3), 1, 1)
+    painter.drawPolygon([QPointF(x - 2, y + 3), QPointF(x + 2, y + 3), QPointF(x + 4, y + 8), QPointF(x - 4, y + 8)])
+    painter.drawLine(QPointF(x, y + 8), QPointF(x, y + 13))
+
+
+class StageBlock(QLabel):  # to a screen reader a plain widget would have no role
     """Signals carry what the strip needs; the block decides nothing.
 
     Signals: pressed(layer, on_cells, shift, global point), moved(...), released(...): the mouse;
     stepped(delta, extend): arrow keys; edge(to_end, extend): Home and End; all_chosen(); escaped();
-    menu_wanted(global point); focused().
+    menu_wanted(global point); pin_wanted(): P.
     """
 
     pressed = Signal(int, bool, bool, QPointF)
@@ -43,6 +74,7 @@ class StageBlock(QWidget):
     all_chosen = Signal()
     escaped = Signal()
     menu_wanted = Signal(QPointF)
+    pin_wanted = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -51,16 +83,27 @@ class StageBlock(QWidget):
         self._weights = 0
         self._selection: Run | None = None
         self._target = False
+        self._pinned = False
+        self._spare = ""
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
         self.setCursor(Qt.CursorShape.OpenHandCursor)
 
-    def show_segment(self, segment: Segment, outlook: NodeOutlook | None, weights: int, selection: Run | None) -> None:
-        now = (segment, outlook, weights, selection)
-        if now == (self.segment, self.outlook, self._weights, self._selection):
+    def show_segment(
+        self,
+        segment: Segment,
+        outlook: NodeOutlook | None,
+        weights: int,
+        selection: Run | None,
+        pinned: bool = False,
+        spare: str = "",
+    ) -> None:
+        """spare: where the second copy of this range lies, in words."""
+        now = (segment, outlook, weights, selection, pinned, spare)
+        if now == (self.segment, self.outlook, self._weights, self._selection, self._pinned, self._spare):
             return
-        self.segment, self.outlook, self._weights, self._selection = now
-        name = words.block_name(segment, outlook)
+        self.segment, self.outlook, self._weights, self._selection, self._pinned, self._spare = now
+        name = words.block_name(segment, outlook, pinned, spare)
         if self.accessibleName() != name:
             self.setAccessibleName(name)
             self.setToolTip(plain_tooltip(name))
@@ -86,16 +129,17 @@ class StageBlock(QWidget):
         return y >= self.height() - CELLS_HEIGHT - 4
 
     def sizeHint(self) -> QSize:
-        return QSize(geometry.BLOCK_MINIMUM, BLOCK_HEIGHT)
+        return QSize(geometry.BLOCK_MINIMUM, block_height())
 
     def shown_lines(self) -> tuple[str, str, str]:
         """Name, range and room as they are written at this width."""
         width = self.width() - 2 * geometry.CELLS_INSET
+        named = width - MARK_WIDTH * (self._pinned + bool(self._spare))
         small = QFontMetricsF(sans(TEXT.small))
         bold = QFontMetricsF(sans(TEXT.body, QFont.Weight.DemiBold))
         name = self.segment.node or "not placed"
         return (
-            bold.elidedText(name, Qt.TextElideMode.ElideMiddle, width),
+            bold.elidedText(name, Qt.TextElideMode.ElideMiddle, named),
             words.fitting(words.range_line(self.segment, self._weights), width, small.horizontalAdvance),
             small.elidedText(
                 words.fitting(words.room_line(self.outlook), width, small.horizontalAdvance),
@@ -113,6 +157,19 @@ class StageBlock(QWidget):
         self._paint_ground(painter, values)
         self._paint_text(painter, values)
         self._paint_cells(painter, values)
+        if self._pinned:
+            paint_pin(painter, QPointF(self.width() - geometry.CELLS_INSET - 5, 11), values)
+        if self._spare:
+            left = self.width() - geometry.CELLS_INSET - 9 - MARK_WIDTH * self._pinned
+            paint_spare(painter, QPointF(left, 12), self._spare.endswith("on its way"), values)
+
+    @property
+    def pinned(self) -> bool:
+        return self._pinned
+
+    @property
+    def spare(self) -> str:
+        return self._spare
 
     def _ink(self, values: Tokens) -> str:
         return values.border_strong if self.outlook is None else values.node(self.outlook.colour)
@@ -139,12 +196,12 @@ class StageBlock(QWidget):
         flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         painter.setPen(colour(values.text if not self.segment.gap else values.text_muted))
         painter.setFont(sans(TEXT.body, QFont.Weight.DemiBold))
-        painter.drawText(QRectF(left, 9, width, 18), flags, name)
+        painter.drawText(QRectF(left, 9, width, scaled(18)), flags, name)
         painter.setFont(sans(TEXT.small))
         painter.setPen(colour(values.text_muted))
-        painter.drawText(QRectF(left, 28, width, 17), flags, where)
+        painter.drawText(QRectF(left, 9 + scaled(19), width, scaled(17)), flags, where)
         painter.setPen(colour(values.danger if words.over(self.outlook) else values.text_muted))
-        painter.drawText(QRectF(left, 46, width, 17), flags, room)
+        painter.drawText(QRectF(left, 9 + scaled(37), width, scaled(17)), flags, room)
 
     def _paint_cells(self, painter: QPainter, values: Tokens) -> None:
         ink = colour(self._ink(values))
@@ -198,6 +255,8 @@ class StageBlock(QWidget):
             self.stepped.emit(steps[Qt.Key(event.key())], extend)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space, Qt.Key.Key_Menu):
             self.menu_wanted.emit(QPointF(self.mapToGlobal(self.rect().bottomLeft())))
+        elif event.key() == Qt.Key.Key_P and not self.segment.gap:
+            self.pin_wanted.emit()
         elif event.key() == Qt.Key.Key_A and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self.all_chosen.emit()
         elif event.key() == Qt.Key.Key_Escape:

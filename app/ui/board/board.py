@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.placement.placement import Placement
-from app.ui.board.block import BLOCK_HEIGHT
+from app.ui.board.block import block_height
 from app.ui.board.header import BoardHeader
 from app.ui.board.state import BoardState, Outlooks
 from app.ui.board.strip import LayerStrip
@@ -21,10 +21,13 @@ HINT = "Drag a boundary to resize  ·  drag a range onto a machine"
 
 class PlacementBoard(QWidget):
     """Renders a BoardState. Signals: placement_wanted(Placement), after an edit; previewed(Outlooks | None, target),
-    while something is dragged, for node cards outside the board. The header has the other commands."""
+    while something is dragged, for node cards outside the board; pin_wanted(node). The header has the others."""
 
     placement_wanted = Signal(object)
     previewed = Signal(object, str)
+    pin_wanted = Signal(str)
+
+    _scroll: QScrollArea | None = None  # None while Qt calls changeEvent before the end of __init__
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,6 +39,7 @@ class PlacementBoard(QWidget):
         self.strip.wanted.connect(self.placement_wanted)
         self.strip.previewed.connect(self._on_preview)
         self.strip.noted.connect(self._on_note)
+        self.strip.pin_wanted.connect(self.pin_wanted)
         self.tray = TargetTray()
         self.tray.chosen.connect(self.strip.give_selection)
         self._hint = ElidedLabel(HINT, "muted")
@@ -43,6 +47,8 @@ class PlacementBoard(QWidget):
         self._hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.problems = WrappedLabel(role="danger")
         self.note = WrappedLabel(role="small")
+        self.speed = ElidedLabel("", "muted")
+        self.news = WrappedLabel(role="warning")
         self.empty = WrappedLabel(role="muted")
 
         self._scroll = QScrollArea()
@@ -53,7 +59,7 @@ class PlacementBoard(QWidget):
         self._scroll.viewport().setAutoFillBackground(False)
         self._scroll.setWidget(self.strip)
         self.strip.setAutoFillBackground(False)
-        self._scroll.setFixedHeight(BLOCK_HEIGHT)
+        self._scroll.setFixedHeight(block_height())
         self._scroll.horizontalScrollBar().rangeChanged.connect(self._on_scroll_range)
 
         top = QHBoxLayout()
@@ -64,6 +70,8 @@ class PlacementBoard(QWidget):
         card.body.addWidget(self.empty)
         card.body.addWidget(self._scroll)
         card.body.addWidget(self.tray)
+        card.body.addWidget(self.speed)
+        card.body.addWidget(self.news)
         card.body.addWidget(self.problems)
         card.body.addWidget(self.note)
         whole = QVBoxLayout(self)
@@ -92,6 +100,10 @@ class PlacementBoard(QWidget):
         self.empty.setVisible(bool(state.hint))
         self.problems.setText("\n".join(state.problems))
         self.problems.setVisible(bool(state.problems))
+        self.speed.setText(state.speed)
+        self.speed.setVisible(placed)
+        self.news.setText(state.news)
+        self.news.setVisible(bool(state.news))
         self.note.setText(state.deploy_note)
         self.note.setVisible(bool(state.deploy_note) and not state.problems)
 
@@ -110,19 +122,25 @@ class PlacementBoard(QWidget):
                 self.strip.show_outlooks(state.outlooks, "")
                 self.tray.show_outlooks(state.outlooks, "", False)
                 self.tray.show_state(state)
-                self.header.show_summary(state.summary)
+                self.speed.setText(state.speed)
             self.previewed.emit(None, "")
             return
         outlooks: Outlooks = state.rules.outlook(placement)
         self.strip.show_outlooks(outlooks, target)
         self.tray.show_outlooks(outlooks, target, True)
-        self.header.show_summary(state.rules.forecast(placement) or state.summary)
+        self.speed.setText(state.rules.forecast(placement) or state.speed)
         self.previewed.emit(outlooks, target)
 
     def _on_note(self, text: str) -> None:
         self._hint.setText(text or HINT)
         set_tone(self._hint, "role", "warning" if text else "muted")
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and self._scroll is not None:
+            self._on_scroll_range(0, self._scroll.horizontalScrollBar().maximum())
+
     def _on_scroll_range(self, _low: int, high: int) -> None:
+        assert self._scroll is not None
         bar = self._scroll.horizontalScrollBar().sizeHint().height() if high > 0 else 0
-        self._scroll.setFixedHeight(BLOCK_HEIGHT + bar)
+        self._scroll.setFixedHeight(block_height() + bar)

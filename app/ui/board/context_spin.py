@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QSpinBox, QWidget
 
+from app.ui.text import tr
+
 LOWEST = 256
 HIGHEST = 1 << 20
 
@@ -24,12 +26,13 @@ class ContextSpin(QSpinBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Context length in tokens")
+        self.setAccessibleName(tr("Context length in tokens"))
         self.setRange(LOWEST, HIGHEST)
         self.setGroupSeparatorShown(True)
         self.setSuffix(" tokens")
         self.setKeyboardTracking(False)
         self.setMinimumWidth(self.fontMetrics().horizontalAdvance("1,048,576 tokens") + 44)
+        self.lineEdit().setTextMargins(6, 0, 0, 0)
         self.valueChanged.connect(self.chosen)
 
     def stepBy(self, steps: int) -> None:
@@ -43,5 +46,7 @@ class ContextSpin(QSpinBox):
         self.setEnabled(enabled)
         upper = f" The model was made for at most {limit:,}." if limit else ""
         self.setToolTip(
-            f"Memory for this many tokens is reserved on every machine.{upper}" if enabled else "Choose a model first."
+            f"Memory for this many tokens is reserved on every machine.{upper}"
+            if enabled
+            else tr("Choose a model first.")
         )

@@ -57,6 +57,11 @@ def strip_width(spans: tuple[Span, ...]) -> int:
     return spans[-1].right if spans else 0
 
 
+def least_width(count: int) -> int:
+    """Of a strip of so many blocks: below, it scrolls."""
+    return count * BLOCK_MINIMUM + max(0, count - 1) * BOUNDARY
+
+
 def cell_spans(width: int, layers: int, inset: int = CELLS_INSET) -> tuple[tuple[float, float], ...]:
     """Left edge and width of each layer's cell in a block of this width."""
     room = max(1.0, width - 2 * inset)
@@ -74,14 +79,21 @@ def layer_at(x: float, width: int, segment: Segment, inset: int = CELLS_INSET) -
 def boundary_at(
     x: float, parts: tuple[Segment, ...], index: int, width: int, minimum: int = BLOCK_MINIMUM, gap: int = BOUNDARY
 ) -> int:
-    """The value (first layer right of boundary `index`) whose handle would stand nearest to x in such a strip."""
-    low, high = parts[index].first + 1, parts[index + 1].last
+    """The value (first layer right of boundary `index`) whose handle would stand nearest to x in such a strip.
 
-    def distance(value: int) -> float:
+    Where many blocks are as narrow as can be, the handle stands at one place for many values: then x tells which, by
+    its place between the ends of the two blocks."""
+    left, right = parts[index], parts[index + 1]
+    low, high = left.first + 1, right.last
+    spans = lay_out([part.layers for part in parts], width, minimum, gap)
+    share = (x - spans[index].left) / max(1, spans[index + 1].right - spans[index].left)
+    wanted = left.first + share * (right.last + 1 - left.first)
+
+    def distance(value: int) -> tuple[float, float]:
         counts = [part.layers for part in parts]
-        counts[index] = value - parts[index].first
-        counts[index + 1] = parts[index + 1].last - value + 1
-        return abs(lay_out(counts, width, minimum, gap)[index].right + gap / 2 - x)
+        counts[index] = value - left.first
+        counts[index + 1] = right.last - value + 1
+        return round(abs(lay_out(counts, width, minimum, gap)[index].right + gap / 2 - x), 3), abs(value - wanted)
 
     return min(range(low, high + 1), key=distance)
 

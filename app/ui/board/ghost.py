@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from app.ui import words
-from app.ui.board.block import BLOCK_HEIGHT, StageBlock
+from app.ui.board.block import StageBlock, block_height
 from app.ui.board.geometry import BLOCK_MINIMUM
 from app.ui.board.gesture import Run
 from app.ui.board.segments import Segment
@@ -43,7 +43,7 @@ def _picture(run: Run | None, block: StageBlock, weights: int) -> QPixmap:
     model = StageBlock(block.parentWidget())
     model.show_segment(Segment(block.segment.node, run.first, run.last), block.outlook, weights, None)
     width = max(BLOCK_MINIMUM + 40, min(widest, block.width() * run.layers // block.segment.layers))
-    model.resize(width, BLOCK_HEIGHT)
-    picture = model.grab(QRect(0, 0, width, BLOCK_HEIGHT))
+    model.resize(width, block_height())
+    picture = model.grab(QRect(0, 0, width, block_height()))
     model.deleteLater()
     return picture

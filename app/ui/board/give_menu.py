@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.core.errors import ShardboardError
@@ -12,11 +12,15 @@ from app.ui import words
 from app.ui.board import words as board_words
 from app.ui.board.gesture import Run
 from app.ui.board.state import BoardState
+from app.ui.text import tr
 from app.ui.widgets.labels import plain_tooltip
 
 
 class GiveMenu(QMenu):
-    """Each entry says what the node would then hold; an entry that is not possible says why."""
+    """Each entry says what the node would then hold; an entry that is not possible says why. Signals: pin_wanted(node),
+    the range's own node is to be pinned, or not any more."""
+
+    pin_wanted = Signal(str)
 
     def __init__(
         self, parent: QWidget, state: BoardState, run: Run, source: str, on_give: Callable[[str], object]
@@ -36,7 +40,15 @@ class GiveMenu(QMenu):
             action.setToolTip(plain_tooltip(why_not))
             action.triggered.connect(lambda _checked=False, node=node: on_give(node))
         if len(self.actions()) == 1:
-            self.addAction("There is no other machine yet").setEnabled(False)
+            self.addAction(tr("There is no other machine yet")).setEnabled(False)
+        own = state.placement.stage_of(source) if source else None
+        if own is not None:
+            self.addSeparator()
+            pinned = source in state.pins
+            where = f"{words.layers(own.first, own.last)} on {_plain(source)}"
+            pin = self.addAction(f"{'Unpin' if pinned else 'Pin'} {where}\tP")
+            pin.setToolTip(tr("Balance leaves pinned layers where they are."))
+            pin.triggered.connect(lambda _checked=False: self.pin_wanted.emit(source))
 
 
 def _effect(state: BoardState, run: Run, node: str) -> tuple[str, str]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.ui.board import words
 from app.ui.board.context_spin import ContextSpin
+from app.ui.board.saved_button import SavedButton
 from app.ui.board.state import BoardState
+from app.ui.text import tr
 from app.ui.theme.tokens import SPACE
 from app.ui.widgets import ElidedLabel, IconButton, explain, label, push_button
 from app.ui.widgets.labels import plain_tooltip
 
+SPARES_TIP = "Keeps a second copy of each range on another machine's disk: after a loss nothing has to be sent."
+
 
 class BoardHeader(QWidget):
     """Signals: model_chosen(name), context_chosen(tokens), undo_wanted(), redo_wanted(), balance_wanted(),
-    deploy_wanted(), cancel_wanted()."""
+    deploy_wanted(), cancel_wanted(), spares_wanted(bool). The button `saved` has its own."""
 
     model_chosen = Signal(str)
     context_chosen = Signal(int)
@@ -24,11 +28,12 @@ class BoardHeader(QWidget):
     balance_wanted = Signal()
     deploy_wanted = Signal()
     cancel_wanted = Signal()
+    spares_wanted = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.model = QComboBox()
-        self.model.setAccessibleName("Model")
+        self.model.setAccessibleName(tr("Model"))
         self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.model.setMinimumContentsLength(12)
         self.model.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -38,11 +43,16 @@ class BoardHeader(QWidget):
         self.context.chosen.connect(self.context_chosen)
         self.undo = IconButton("undo", "Undo", self.undo_wanted.emit)
         self.redo = IconButton("redo", "Redo", self.redo_wanted.emit)
+        self.saved = SavedButton()
         self.balance = push_button("Balance", "", self.balance_wanted.emit)
         self.deploy = push_button("Deploy", "primary", self.deploy_wanted.emit)
         self.cancel = push_button("Cancel", "", self.cancel_wanted.emit)
-        self.cancel.setToolTip("Stops the deployment that is under way. What was sent already stays on the machines.")
+        self.cancel.setToolTip(
+            tr("Stops the deployment that is under way. What was sent already stays on the machines.")
+        )
         self.cancel.hide()
+        self.spares = QCheckBox("Spares")
+        self.spares.clicked.connect(self.spares_wanted)
         self.summary = ElidedLabel(role="muted")
         caption = label("Context", "muted")
         caption.setBuddy(self.context)
@@ -53,12 +63,14 @@ class BoardHeader(QWidget):
         first.addStretch(0)
         first.addWidget(self.undo)
         first.addWidget(self.redo)
+        first.addWidget(self.saved)
         first.addWidget(self.balance)
         first.addWidget(self.cancel)
         first.addWidget(self.deploy)
         second = QHBoxLayout()
         second.setSpacing(SPACE.s)
         second.addWidget(self.summary, 1)
+        second.addWidget(self.spares)
         second.addWidget(caption)
         second.addWidget(self.context)
         rows = QVBoxLayout(self)
@@ -71,16 +83,20 @@ class BoardHeader(QWidget):
         first.setAlignment(Qt.AlignmentFlag.AlignVCenter)
 
     def show_state(self, state: BoardState, deploying: bool) -> None:
+        """deploying: by this window, which can cancel it then."""
         self._show_models(state)
         self.context.show_tokens(state.context, state.context_limit, bool(state.model))
         self.show_summary(state.summary)
+        self.saved.show_state(state)
+        self.spares.setChecked(state.spares)
+        explain(self.spares, state.hint or state.spares_why_not, state.spares_note or SPARES_TIP)
         explain(self.undo, state.undo_why_not, "Undo the last edit")
         explain(self.redo, state.redo_why_not, "Redo the edit that was undone")
         explain(
             self.balance, state.balance_why_not, "Spreads the layers so that the slowest stage is as fast as can be"
         )
         explain(self.deploy, state.deploy_why_not, state.deploy_note)
-        self.deploy.setText("Deploying…" if deploying else words.deploy_label(state))
+        self.deploy.setText(state.busy or words.deploy_label(state))
         self.cancel.setVisible(deploying)
 
     def show_summary(self, text: str) -> None:
@@ -94,8 +110,8 @@ class BoardHeader(QWidget):
                 self.model.clear()
                 self.model.addItems(names)
             self.model.setCurrentIndex(names.index(state.model) if state.model in names else -1)
-        self.model.setPlaceholderText("Choose a model" if names else "No model on this machine yet")
+        self.model.setPlaceholderText(tr("Choose a model") if names else tr("No model on this machine yet"))
         self.model.setEnabled(bool(names))
         self.model.setToolTip(
-            plain_tooltip(state.model) if names else "There is no model on this machine yet: see Models."
+            plain_tooltip(state.model) if names else tr("There is no model on this machine yet: see Models.")
         )

@@ -67,6 +67,7 @@ class BoardState:
     rules: BoardRules | None
     forbidden: Mapping[int, str] = field(default_factory=dict[int, str])
     summary: str = ""
+    speed: str = ""  # predicted, in words
     problems: tuple[str, ...] = ()
     changes: int = 0
     deployed: bool = False
@@ -75,4 +76,13 @@ class BoardState:
     balance_why_not: str = ""
     deploy_why_not: str = ""
     deploy_note: str = ""  # what Deploy will move
+    pins: frozenset[str] = frozenset()  # nodes whose range Balance leaves where it is
+    saved: tuple[str, ...] = ()  # names of this model's saved placements
+    save_why_not: str = ""
+    busy: str = ""  # what the Deploy button says while stages change
+    news: str = ""  # what happens to the deployment just now: loading, moving, recovering
+    spares: bool = False  # a second copy of each range is wanted
+    spares_why_not: str = ""
+    spares_note: str = ""
+    spare_on: Mapping[str, str] = field(default_factory=dict[str, str])  # where the spare of a node's range lies
     hint: str = ""  # where there is nothing to place yet: what to do

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QScrollArea, QSizePolicy, QWidget
 from app.core.errors import ShardboardError
 from app.core.placement.placement import Placement
 from app.ui.board import geometry, gesture
-from app.ui.board.block import BLOCK_HEIGHT, StageBlock
+from app.ui.board.block import StageBlock, block_height
 from app.ui.board.boundary import BoundaryHandle
 from app.ui.board.gesture import Gesture, Phase, Run
 from app.ui.board.ghost import Ghost
@@ -25,13 +25,15 @@ class LayerStrip(QWidget):
     """Shows a placement and asks for another one.
 
     Signals: wanted(Placement), the user let go or pressed a key; previewed(Placement | None, target), while
-    dragging and None when that ends; noted(str), why something cannot be done, "" to take it back; selection_changed().
+    dragging and None when that ends; noted(str), why something cannot be done, "" to take it back; selection_changed();
+    pin_wanted(node), to be pinned, or not any more.
     """
 
     wanted = Signal(object)
     previewed = Signal(object, str)
     noted = Signal(str)
     selection_changed = Signal()
+    pin_wanted = Signal(str)
 
     def __init__(self, find_target: Callable[[QPointF], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -131,19 +133,20 @@ class LayerStrip(QWidget):
         for block, part in zip(self.blocks, self._parts, strict=True):
             outlook = self._outlooks.get(part.node)
             weights = rules.weights(part.first, part.last) if rules is not None else 0
-            block.show_segment(part, outlook, weights, self._gesture.selection)
+            pinned, spare = part.node in self._state.pins, self._state.spare_on.get(part.node, "")
+            block.show_segment(part, outlook, weights, self._gesture.selection, pinned, spare)
         for index, handle in enumerate(self.handles):
             low, high = boundary_range(self._parts, index)
             handle.show_boundary(self._parts[index], self._parts[index + 1], low, high, forbidden)
 
     def _place(self) -> None:
         spans = geometry.lay_out([part.layers for part in self._parts], self._room())
-        self.setMinimumWidth(min(geometry.strip_width(spans), 16000))
+        self.setMinimumWidth(min(geometry.least_width(len(spans)), 16000))
         for block, at in zip(self.blocks, spans, strict=True):
-            block.setGeometry(at.left, 0, at.width, BLOCK_HEIGHT)
+            block.setGeometry(at.left, 0, at.width, block_height())
             block.show()
         for handle, at in zip(self.handles, spans[:-1], strict=True):
-            handle.setGeometry(at.right, 0, geometry.BOUNDARY, BLOCK_HEIGHT)
+            handle.setGeometry(at.right, 0, geometry.BOUNDARY, block_height())
             handle.show()
 
     def _room(self) -> int:
@@ -160,10 +163,10 @@ class LayerStrip(QWidget):
             QWidget.setTabOrder(one, two)
 
     def sizeHint(self) -> QSize:
-        return QSize(480, BLOCK_HEIGHT)
+        return QSize(480, block_height())
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(geometry.BLOCK_MINIMUM, BLOCK_HEIGHT)
+        return QSize(geometry.BLOCK_MINIMUM, block_height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -211,6 +214,7 @@ class LayerStrip(QWidget):
         block.stepped.connect(lambda delta, extend: self._set(gesture.step(self._gesture, delta, block.run, extend)))
         block.all_chosen.connect(lambda: self._set(Gesture(selection=block.run, anchor=block.run.first)))
         block.escaped.connect(self._on_escape)
+        block.pin_wanted.connect(lambda: self.pin_wanted.emit(block.segment.node))
         block.menu_wanted.connect(lambda at: self._on_menu(block, at.toPoint()))
         return block
 
@@ -318,6 +322,7 @@ class LayerStrip(QWidget):
         chosen = self._gesture.selection
         run = chosen if chosen is not None and chosen.first in block.run and chosen.last in block.run else block.run
         self.menu = GiveMenu(self, self._state, run, block.segment.node, lambda node: self._give(run, node))
+        self.menu.pin_wanted.connect(self.pin_wanted)
         self.menu.popup(at)
 
     def _weights(self, run: Run | None) -> int:

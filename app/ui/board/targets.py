@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QWidget
 
 from app.ui.board import words
 from app.ui.board.state import BoardState, NodeOutlook, Outlooks
+from app.ui.text import tr
 from app.ui.theme.resources import sans
-from app.ui.theme.tokens import SPACE, TEXT, blend, colour, tokens
+from app.ui.theme.tokens import SPACE, TEXT, blend, colour, scaled, tokens
 from app.ui.widgets import ResponsiveGrid
 from app.ui.widgets.labels import plain_tooltip
 
@@ -30,12 +31,12 @@ class EmptyTarget(QWidget):
         if (outlook, target, carrying) != (self.outlook, self._target, self._carrying):
             self.outlook, self._target, self._carrying = outlook, target, carrying
             self.setAccessibleName(f"{outlook.node}, holds no layers. {self._line()}")
-            self.setAccessibleDescription("Enter gives it the selected layers.")
+            self.setAccessibleDescription(tr("Enter gives it the selected layers."))
             self.setToolTip(plain_tooltip(f"{outlook.node}: {self._line()}"))
             self.update()
 
     def sizeHint(self) -> QSize:
-        return QSize(200, 44)
+        return QSize(200, 9 + scaled(35))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
@@ -78,11 +79,11 @@ class EmptyTarget(QWidget):
         painter.setFont(bold)
         painter.setPen(colour(values.text))
         name = QFontMetricsF(bold).elidedText(self.outlook.node, Qt.TextElideMode.ElideMiddle, width)
-        painter.drawText(QRectF(left, 4, width, 18), Qt.AlignmentFlag.AlignVCenter, name)
+        painter.drawText(QRectF(left, 4, width, scaled(18)), Qt.AlignmentFlag.AlignVCenter, name)
         painter.setFont(small)
         painter.setPen(colour(values.danger if over else values.text_muted))
         line = QFontMetricsF(small).elidedText(self._line(), Qt.TextElideMode.ElideRight, width)
-        painter.drawText(QRectF(left, 22, width, 17), Qt.AlignmentFlag.AlignVCenter, line)
+        painter.drawText(QRectF(left, 4 + scaled(18), width, scaled(17)), Qt.AlignmentFlag.AlignVCenter, line)
 
 
 class TargetTray(ResponsiveGrid):

@@ -56,11 +56,13 @@ def planned_line(outlook: NodeOutlook) -> str:
     return f"{words.size(outlook.weights)} weights · {words.size(outlook.kv)} KV · {end}"
 
 
-def block_name(segment: Segment, outlook: NodeOutlook | None) -> str:
+def block_name(segment: Segment, outlook: NodeOutlook | None, pinned: bool = False, spare: str = "") -> str:
     """For screen readers."""
     where = words.layers(segment.first, segment.last)
     if segment.gap:
         return f"Not placed: {where}"
+    where += ", pinned: Balance leaves them here" if pinned else ""
+    where += f", {spare}" if spare else ""
     return f"{segment.node}, {where}" + (f". {node_sentence(outlook)}" if outlook is not None else "")
 
 

@@ -12,21 +12,27 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWid
 from app.core.chat.conversation import UNFINISHED, Figures, Problem, Turn
 from app.core.chat.thinking import split_thinking
 from app.ui.chat.answer import Phase, Running, outcome_words
-from app.ui.chat.blocks import GrowingMarkdown
+from app.ui.chat.blocks import plain_blocks
+from app.ui.chat.growing import GrowingMarkdown
 from app.ui.chat.markdown_view import MarkdownView
 from app.ui.chat.parts import BranchNav, CopyButton, InlineEditor, ProblemPanel, ThinkingView, slim
-from app.ui.chat.rich import PlainView
+from app.ui.chat.rows import MessageView
+from app.ui.chat.slices import SLICE_S
 from app.ui.chat.text import figures_line, prefill_line, queued_line, shares_line, size
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import IconButton, WrappedLabel, explain, label
 from app.ui.widgets.labels import plain_tooltip
 
 NBSP = "\u00a0"
 RENDER_EVERY_MS = 33
+NEXT_SLICE_MS = 4
+HURRIED_MS = 16  # in the next frame
+SHORT = 200  # characters: shown at once also while the view moves
 FIGURES_EVERY_S = 0.25
 
 
-class AnswerView(QWidget):
+class AnswerView(MessageView):
     """An answer, running or finished.
 
     While it runs, show_running() takes states and the text is drawn at most every 33 ms, less often where drawing takes
@@ -58,9 +64,9 @@ class AnswerView(QWidget):
         self.nav = BranchNav("answer")
         self.nav.walked.connect(self.walked.emit)
         self.figures = WrappedLabel(role="small")
-        self.figures.setAccessibleName("Figures of this answer")
+        self.figures.setAccessibleName(tr("Figures of this answer"))
         self.shares = WrappedLabel(role="small")
-        self.shares.setAccessibleName("Where the time of a token went")
+        self.shares.setAccessibleName(tr("Where the time of a token went"))
         self.show_all = slim("", "Show the whole answer as plain text", self._show_whole)
         self.copy = CopyButton("Copy the answer", lambda: split_thinking(self._text).answer)
         self.edit = slim("Edit", "Edit the answer", self.begin_edit)
@@ -69,11 +75,14 @@ class AnswerView(QWidget):
         self.more = IconButton("more", "More for this answer", self._open_more, size=14)
         self.editor: InlineEditor | None = None
         self._obstacle = ""
-        self._whole: PlainView | None = None
+        self._cost_s = 0.0  # of the drawing that is under way
         self._render = QTimer(self)
         self._render.setSingleShot(True)
         self._render.setInterval(RENDER_EVERY_MS)
         self._render.timeout.connect(self._draw)
+        self._ending = QTimer(self)
+        self._ending.setSingleShot(True)
+        self._ending.timeout.connect(self._finish)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -94,7 +103,7 @@ class AnswerView(QWidget):
             self._layout.setAlignment(part, Qt.AlignmentFlag.AlignLeft)
         for part in (self.markdown, self.show_all, self.note, self.figures, self.shares, self._buttons, self.go_on):
             part.hide()
-        self.progress.setText("Waiting for the first stage…")
+        self.progress.setText(tr("Waiting for the first stage…"))
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
 
     # -- what is shown ------------------------------------------------------------------------------------------------
@@ -108,7 +117,7 @@ class AnswerView(QWidget):
         fresh = text != self._text
         self._state, self._text = state, text
         if state.phase is Phase.DONE:
-            self._settle(state.figures, state.outcome, state.problem, " ".join(state.notes))
+            self._settle(state.figures, state.outcome, state.problem, "\n".join(state.notes))
             return
         self._show_progress()
         if fresh and not self._render.isActive():
@@ -118,10 +127,10 @@ class AnswerView(QWidget):
             self._figures_at = now
             self._show_figures(state.figures, "")
 
-    def show_finished(self, turn: Turn) -> None:
-        """An answer as it was saved."""
+    def show_finished(self, turn: Turn, hurried: bool = False) -> None:
+        """An answer as it was saved. hurried: its text comes a little later, as the window has other things to do."""
         self._text = turn.text
-        self._settle(turn.figures, turn.outcome, turn.problem, turn.note)
+        self._settle(turn.figures, turn.outcome, turn.problem, turn.note, hurried)
         self.show_shares(turn.figures.shares)
 
     def show_shares(self, shares: Sequence[tuple[str, float]]) -> None:
@@ -208,7 +217,7 @@ class AnswerView(QWidget):
         elif waiting and state.prefill is not None:
             self.progress.setText(prefill_line(state.prefill.done_tokens, state.prefill.total_tokens))
         self.progress.setVisible(waiting)
-        self._show_note(" ".join(state.notes))
+        self._show_note("\n".join(state.notes))
 
     def _take_text(self, ended: bool) -> None:
         """Gives what is new of the answer to the Markdown, and the thinking to its own place."""
@@ -222,24 +231,48 @@ class AnswerView(QWidget):
             self.thinking.show_thought(split.thought, split.open and not ended)
 
     def _draw(self) -> None:
-        began = time.perf_counter()
-        self._take_text(ended=False)
-        change = self._growing.flush()
+        """Shows what is new, in slices where that takes long; the next drawing comes after four times its cost."""
+        began = time.thread_time()
+        if not self._growing.busy:
+            self._cost_s = 0.0
+            self._take_text(ended=False)
+        change = self._growing.flush(SLICE_S)
         if change is not None:
             self.markdown.show()
             self.markdown.show_blocks(change.start, change.blocks)
-        cost_ms = (time.perf_counter() - began) * 1000
-        self._render.setInterval(max(RENDER_EVERY_MS, round(cost_ms * 4)))
+        self._cost_s += time.thread_time() - began
+        if self._growing.busy:
+            self._render.start(NEXT_SLICE_MS)
+        else:
+            self._render.setInterval(max(RENDER_EVERY_MS, round(self._cost_s * 4000)))
 
-    def _settle(self, figures: Figures, outcome: str, problem: Problem | None, note: str) -> None:
-        """The answer is complete: everything is parsed once as a whole."""
+    def _finish(self) -> None:
+        """The whole answer is parsed once more, in slices; what was shown stays until that is done."""
+        blocks = self._growing.finish(SLICE_S)
+        if blocks is None:
+            self._ending.start(NEXT_SLICE_MS)
+            return
+        self.markdown.setVisible(bool(blocks) and self.editor is None)
+        self.markdown.show_blocks(0, blocks)
+        self._order_tabs()
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that is known of it is shown."""
+        return not (self._ending.isActive() or self.markdown.behind)
+
+    def _settle(
+        self, figures: Figures, outcome: str, problem: Problem | None, note: str, hurried: bool = False
+    ) -> None:
+        """The answer is complete."""
         self._render.stop()
         self._outcome = outcome
         self.progress.hide()
         self._take_text(ended=True)
-        blocks = self._growing.finish()
-        self.markdown.setVisible(bool(blocks))
-        self.markdown.show_blocks(0, blocks)
+        if hurried and len(self._text) > SHORT:
+            self._ending.start(HURRIED_MS)
+        else:
+            self._finish()
         self.show_all.setVisible(self._growing.capped)
         if self._growing.capped:
             total = len(self._growing.text.encode("utf-8", "replace"))
@@ -247,7 +280,7 @@ class AnswerView(QWidget):
         self._show_note(note)
         self.problem.show_problem(problem)
         words = outcome_words(outcome)
-        if not blocks and not problem and not words:
+        if not self._growing.text.strip() and not problem and not words:
             words = "The model wrote nothing."
         self._show_figures(figures, words)
         self._buttons.show()
@@ -256,11 +289,14 @@ class AnswerView(QWidget):
         QTimer.singleShot(0, self, self._order_tabs)  # and when the layout has shown what it was given just now
         explain(self.copy, "" if self._text else "There is nothing to copy.")
 
-    def _order_tabs(self) -> None:
-        """Tab goes through the answer as it is read: its blocks, then its buttons."""
-        before: QWidget | None = None
+    def tab_stops(self) -> tuple[QWidget, ...]:
+        """Its blocks, then its buttons."""
         blocks = (self.thinking.toggle, *self.markdown.focusable(), self.show_all, self.nav.previous, self.nav.next)
-        for here in (*blocks, self.copy, self.edit, self.regenerate, self.go_on, self.more):
+        return (*blocks, self.copy, self.edit, self.regenerate, self.go_on, self.more)
+
+    def _order_tabs(self) -> None:
+        before: QWidget | None = None
+        for here in self.tab_stops():
             if before is not None and before.nextInFocusChain() is not here:
                 QWidget.setTabOrder(before, here)
             before = here
@@ -276,11 +312,7 @@ class AnswerView(QWidget):
 
     def _show_whole(self) -> None:
         self.show_all.hide()
-        self.markdown.hide()
-        if self._whole is None:
-            self._whole = PlainView("The whole answer as plain text")
-            self._layout.insertWidget(1, self._whole)
-        self._whole.show_text(self._growing.text)
+        self.markdown.show_blocks(0, plain_blocks(self._growing.text))
 
 
 def _kept_together(line: str) -> str:

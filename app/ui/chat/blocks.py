@@ -1,37 +1,35 @@
-"""A message as top-level blocks, and how a growing message is split without reading all of it again. No Qt.
+"""A message as blocks, one widget each: what is long is divided, what is many is merged, so that each is laid out
+quickly. No Qt.
 
-    text so far    # Title ⏎ words words ⏎ ⏎ ```py ⏎ x = 1 …
-                   └─── closed: frozen ────┘ └── tail: parsed again at each flush
-
-A block is closed when a later block has begun on a complete line: more text cannot reach back to it, but for lists and
-reference links, and these are settled by parsing everything once at the end.
+    a list of 300 points        ──▶  three lists, the numbers going on
+    a table of 900 rows         ──▶  tables of 60 rows
+    a paragraph of 30 kB        ──▶  four paragraphs
+    neighbouring paragraphs     ──▶  several in one widget, more of them far below
+    after 400 widgets' weight   ──▶  code, quotes and tables in that widget too
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+import html
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from app.ui.chat.budget import BudgetedParser, OutOfBudget
-from app.ui.chat.inline import render_blocks
-from app.ui.chat.math_text import with_math
-from app.ui.chat.text import RENDER_LIMIT_BYTES, cap
+from app.ui.chat.inline import render_blocks, render_text
+from app.ui.chat.parsing import Group, Parser
+from app.ui.chat.slices import Look, at_once
 
-TABLE_CELLS_LIMIT = 2000  # more than this is shown as it was written
-WEIGHT_LIMIT = 400  # the same for what follows so many widgets, counted by what they cost
-MERGED_AFTER = 64  # then paragraphs share a widget
-MERGED_HTML = 6 * 1024
-HTML_LIMIT = 16 * 1024  # the same for one block: Qt lays it out in one go
+PART = 6 * 1024  # what one widget holds, in characters and TOKEN for each token
+TOKEN = 24
+ROW_CELLS_LIMIT = 60  # a wider table is shown as written
 PLAIN_LIMIT = 8 * 1024
-LINES_LIMIT = 500
 CODE_LINES_LIMIT = 3000
-BUDGET_S = 0.045
-SECOND_TRY_BYTES = 8 * 1024
-SECOND_BUDGET_S = 0.015
+WEIGHT_LIMIT = 400
+MERGED_AFTER = 24
+MERGED_HTML = 6 * 1024
+MERGED_SOON = 1200  # before that: what grows is laid out again and again
 
 
 class BlockKind(enum.Enum):
@@ -40,11 +38,12 @@ class BlockKind(enum.Enum):
     TABLE = "table"
     CODE = "code"
     RULE = "rule"
+    PLAIN = "plain"  # text as it is, of a message that is not Markdown
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One widget's worth. `html` for prose, quotes and tables; `text` and `language` for code."""
+    """One widget's worth. `html` for prose, quotes and tables; `text` for code and plain text; `language` of code."""
 
     kind: BlockKind
     html: str = ""
@@ -52,183 +51,276 @@ class Block:
     language: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BlockChange:
-    """From block number `start` on, a message now consists of `blocks`."""
-
-    start: int
-    blocks: tuple[Block, ...]
+class Undividable(Exception):
+    """Too much for one widget, and no place to divide it."""
 
 
-def make_parser() -> MarkdownIt:
-    return with_math(MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]))
+# -- dividing ---------------------------------------------------------------------------------------------------------
 
 
-def _groups(tokens: Sequence[Token]) -> list[tuple[int, list[Token]]]:
-    """Top-level blocks with the line each starts on."""
-    groups: list[tuple[int, list[Token]]] = []
+def blocks_of(group: Group, lines: Sequence[str], look: Look = at_once) -> tuple[Block, ...]:
+    """A top-level block's widgets; as it was written where it cannot be shown otherwise."""
+    look()
+    try:
+        made = tuple(_blocks(group, look)) if group.tokens else ()
+    except Undividable:
+        made = ()
+    return made or as_written(lines[group.start : group.end])
+
+
+def _blocks(group: Group, look: Look) -> Iterator[Block]:
+    tokens = group.tokens
+    first = tokens[0]
+    match first.type:
+        case "fence" | "code_block":
+            if first.content.count("\n") > CODE_LINES_LIMIT:
+                raise Undividable
+            words = first.info.split()
+            yield Block(BlockKind.CODE, text=first.content.removesuffix("\n"), language=words[0] if words else "")
+        case "hr":
+            yield Block(BlockKind.RULE)
+        case "blockquote_open":
+            for part in _parts(tokens[1:-1], look):
+                yield Block(BlockKind.QUOTE, part)
+        case "table_open":
+            for part in _tables(tokens, look):
+                yield Block(BlockKind.TABLE, part)
+        case _:
+            for part in _parts(tokens, look):
+                yield Block(BlockKind.PROSE, part)
+
+
+def _weight(tokens: Sequence[Token]) -> int:
+    return sum(TOKEN + len(token.content) + TOKEN * len(token.children or ()) for token in tokens)
+
+
+def _nested(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Cut wherever everything that was opened is closed."""
+    found: list[list[Token]] = []
     current: list[Token] = []
     depth = 0
     for token in tokens:
         current.append(token)
         depth += token.nesting
         if depth == 0:
-            start = current[0].map
-            groups.append((start[0] if start else 0, current))
+            found.append(current)
             current = []
-    return groups
+    return found
 
 
-def _block(tokens: list[Token], source_lines: Sequence[str]) -> Block:
-    first = tokens[0]
+def _parts(tokens: Sequence[Token], look: Look) -> Iterator[str]:
+    """Block tokens as HTML, in parts that are not too long."""
+    waiting: list[Token] = []
+    weight = 0
+    for group in _nested(tokens):
+        look()
+        heavy = _weight(group)
+        if waiting and weight + heavy > PART:
+            yield render_blocks(waiting)
+            waiting, weight = [], 0
+        if heavy > PART:
+            yield from _divided(group, look)
+        else:
+            waiting += group
+            weight += heavy
+    if waiting:
+        yield render_blocks(waiting)
+
+
+def _divided(group: list[Token], look: Look) -> Iterator[str]:
+    first = group[0]
     match first.type:
-        case "fence" | "code_block":
-            words = first.info.split()
-            return Block(BlockKind.CODE, text=first.content.removesuffix("\n"), language=words[0] if words else "")
-        case "hr":
-            return Block(BlockKind.RULE)
+        case "bullet_list_open" | "ordered_list_open":
+            yield from _lists(group, look)
         case "blockquote_open":
-            return Block(BlockKind.QUOTE, html=render_blocks(tokens[1:-1]))
+            for part in _parts(group[1:-1], look):
+                yield f"<blockquote>{part}</blockquote>"
         case "table_open":
-            if sum(token.type in ("td_open", "th_open") for token in tokens) > TABLE_CELLS_LIMIT:
-                start, end = first.map or (0, 0)
-                return Block(BlockKind.CODE, text="\n".join(source_lines[start:end]), language="table")
-            return Block(BlockKind.TABLE, html=render_blocks(tokens))
+            yield from _tables(group, look)
+        case "paragraph_open" | "heading_open":
+            for children in _sentences(group[1].children or []):
+                look()
+                inline = Token("inline", "", 0, children=children)
+                yield render_blocks([first, inline, group[-1]])
+        case "fence" | "code_block":
+            for text in _by_lines(first.content):
+                yield f"<pre>{render_text(text)}</pre>"
         case _:
-            return Block(BlockKind.PROSE, html=render_blocks(tokens))
+            raise Undividable
 
 
-def _clean(text: str) -> str:
+def _lists(group: list[Token], look: Look) -> Iterator[str]:
+    opening, closing = group[0], group[-1]
+    number = int(opening.attrGet("start") or 1)
+    waiting: list[Token] = []
+    weight = 0
+
+    def made(items: Sequence[Token], first: int) -> str:
+        whole = render_blocks([opening, *items, closing])
+        begin = whole.index(">") + 1
+        return (f'<ol start="{first}">' if opening.type == "ordered_list_open" else "<ul>") + whole[begin:]
+
+    count = 0
+    for item in _nested(group[1:-1]):
+        look()
+        heavy = _weight(item)
+        if waiting and weight + heavy > PART:
+            yield made(waiting, number)
+            number, count, waiting, weight = number + count, 0, [], 0
+        if heavy <= PART:
+            waiting += item
+            weight += heavy
+            count += 1
+            continue
+        inside = _nested(item[1:-1])
+        yield made([item[0], *(inside[0] if _weight(inside[0]) <= PART else ()), item[-1]], number)
+        yield from _parts([token for each in inside[_weight(inside[0]) <= PART :] for token in each], look)
+        number += 1
+    if waiting:
+        yield made(waiting, number)
+
+
+def _tables(tokens: Sequence[Token], look: Look) -> Iterator[str]:
+    """Rows in parts, each under the table's head."""
+    rows: list[tuple[int, int]] = []
+    begin = 0
+    for at, token in enumerate(tokens):
+        if token.type == "tr_open":
+            begin = at
+        elif token.type == "tr_close":
+            rows.append((begin, at + 1))
+    if not rows or sum(token.type == "th_open" for token in tokens) > ROW_CELLS_LIMIT:
+        raise Undividable
+    before, after = tokens[: rows[0][1] + 1], tokens[-2:]  # "table thead tr … /tr /thead", "/tbody /table"
+    if len(rows) == 1:
+        yield render_blocks(tokens)
+        return
+    body = tokens[rows[0][1] + 1]
+    waiting: list[Token] = []
+    weight = 0
+    for begin, end in rows[1:]:
+        look()
+        heavy = _weight(tokens[begin:end])
+        if waiting and weight + heavy > PART:
+            yield render_blocks([*before, body, *waiting, *after])
+            waiting, weight = [], 0
+        waiting += tokens[begin:end]
+        weight += heavy
+    yield render_blocks([*before, body, *waiting, *after])
+
+
+def _sentences(children: Sequence[Token]) -> Iterator[list[Token]]:
+    """Inline tokens in parts, cut where no mark is open, within long text at a space."""
+    waiting: list[Token] = []
+    weight = depth = 0
+    for token in (piece for child in children for piece in _by_words(child)):
+        waiting.append(token)
+        depth += token.nesting
+        weight += TOKEN + len(token.content) * (1 if " " in token.content else 3)  # Qt tries every letter of a run
+        if depth == 0 and weight > PART:
+            yield waiting
+            waiting, weight = [], 0
+        if weight > 4 * PART:
+            raise Undividable
+    if waiting:
+        yield waiting
+
+
+def _by_words(token: Token) -> Iterator[Token]:
+    if token.type != "text" or len(token.content) <= PART:
+        yield token
+        return
+    text = token.content
+    while text:
+        end = text.rfind(" ", PART // 2, PART) + 1 if len(text) > PART else 0
+        end = end or PART // 3
+        yield Token("text", "", 0, content=text[:end])
+        text = text[end:]
+
+
+def _by_lines(text: str, limit: int = PART) -> Iterator[str]:
+    while text:
+        part = text[:limit]
+        end = part.rfind("\n") + 1 if len(text) > limit else 0
+        part = part[:end] if end > limit // 2 else part
+        text = text[len(part) :]
+        yield part.removesuffix("\n")
+
+
+def as_written(lines: Sequence[str]) -> tuple[Block, ...]:
+    """Plain, in parts that Qt lays out quickly."""
+    parts = _by_lines("\n".join(lines), PLAIN_LIMIT)
+    return tuple(Block(BlockKind.CODE, text=part, language="text") for part in parts)
+
+
+def plain_blocks(text: str) -> tuple[Block, ...]:
+    """Text as it is, in parts that Qt lays out quickly."""
+    return tuple(Block(BlockKind.PLAIN, text=part) for part in _by_lines(text, PLAIN_LIMIT))
+
+
+# -- merging ----------------------------------------------------------------------------------------------------------
+
+_WEIGHTS = {
+    BlockKind.PROSE: 1, BlockKind.RULE: 1, BlockKind.QUOTE: 2, BlockKind.TABLE: 4, BlockKind.CODE: 6, BlockKind.PLAIN: 1
+}  # fmt: skip
+
+
+class Packing:
+    """Blocks in few widgets. What was packed never depends on what comes later, but for the last block."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self._weight = 0
+
+    def copy(self) -> Packing:
+        other = Packing()
+        other.blocks, other._weight = list(self.blocks), self._weight
+        return other
+
+    def add(self, block: Block) -> None:
+        if self._weight >= WEIGHT_LIMIT:
+            block = _light(block)
+        last = self.blocks[-1] if self.blocks else None
+        if last is not None and block.kind is last.kind is BlockKind.PROSE:
+            most = MERGED_HTML if len(self.blocks) > MERGED_AFTER else MERGED_SOON
+            if len(last.html) + len(block.html) < most:
+                self.blocks[-1] = Block(BlockKind.PROSE, html=last.html + block.html)
+                return
+        self._weight += _WEIGHTS[block.kind]
+        self.blocks.append(block)
+
+
+def _light(block: Block) -> Block:
+    """As part of a text, without a widget of its own; what is long keeps it."""
+    match block.kind:
+        case BlockKind.RULE:
+            return Block(BlockKind.PROSE, "<hr/>")
+        case BlockKind.QUOTE:
+            return Block(BlockKind.PROSE, f"<blockquote>{block.html}</blockquote>")
+        case BlockKind.TABLE:
+            return Block(BlockKind.PROSE, block.html)
+        case BlockKind.CODE if len(block.text) < PART // 2:
+            return Block(BlockKind.PROSE, f"<pre>{html.escape(block.text)}</pre>")
+        case _:
+            return block
+
+
+def clean(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _as_written(lines: Sequence[str]) -> tuple[Block, ...]:
-    """Plain, in parts that Qt lays out quickly."""
-    text = "\n".join(lines)
-    parts: list[Block] = []
-    while text:
-        part = text[:PLAIN_LIMIT]
-        end = part.rfind("\n") + 1 if len(text) > PLAIN_LIMIT else 0
-        part = part[:end] if end > PLAIN_LIMIT // 2 else part
-        text = text[len(part) :]
-        parts.append(Block(BlockKind.CODE, text=part.removesuffix("\n"), language="text"))
-    return tuple(parts)
+def packed(text: str, parser: Parser, look: Look = at_once) -> tuple[tuple[Block, ...], bool]:
+    """A whole message's blocks, and whether all of it could be parsed."""
+    text = clean(text)
+    lines = text.split("\n")
+    groups, whole = parser.groups(text, look)
+    packing = Packing()
+    for group in groups:
+        for block in blocks_of(group, lines, look):
+            packing.add(block)
+    return tuple(packing.blocks), whole
 
 
-def _too_much(block: Block, lines: int) -> bool:
-    if block.kind is BlockKind.CODE:
-        return lines > CODE_LINES_LIMIT or (block.language == "table" and len(block.text) > PLAIN_LIMIT)
-    return len(block.html) > HTML_LIMIT or lines > LINES_LIMIT
-
-
-_WEIGHTS = {BlockKind.PROSE: 1, BlockKind.RULE: 1, BlockKind.QUOTE: 2, BlockKind.TABLE: 4, BlockKind.CODE: 6}
-
-
-def _merged(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """A long message in fewer widgets."""
-    made = list(blocks[:MERGED_AFTER])
-    for block in blocks[MERGED_AFTER:]:
-        last = made[-1]
-        if block.kind is last.kind is BlockKind.PROSE and len(last.html) + len(block.html) < MERGED_HTML:
-            made[-1] = Block(BlockKind.PROSE, html=last.html + block.html)
-        else:
-            made.append(block)
-    return tuple(made)
-
-
-def _bounded(groups: Sequence[tuple[int, list[Token]]], lines: Sequence[str]) -> tuple[Block, ...]:
-    """One block a group; what is too much for the window is shown as it was written."""
-    blocks: list[Block] = []
-    weight = 0
-    for number, (start, tokens) in enumerate(groups):
-        if weight >= WEIGHT_LIMIT:
-            return (*blocks, *_as_written(lines[start:]))
-        block = _block(tokens, lines)
-        weight += _WEIGHTS[block.kind]
-        end = groups[number + 1][0] if number + 1 < len(groups) else len(lines)
-        blocks.extend(_as_written(lines[start:end]) if _too_much(block, end - start) else [block])
-    return tuple(blocks)
-
-
-def split(text: str, parser: BudgetedParser | None = None) -> tuple[Block, ...]:
-    """A whole message as blocks. What takes too long to parse is shown as it was written."""
-    clean = _clean(text)
-    budgeted = parser or BudgetedParser(make_parser())
-    try:
-        return _merged(_bounded(_groups(budgeted.parse(clean, BUDGET_S)), clean.split("\n")))
-    except OutOfBudget:
-        pass
-    head, cut = cap(clean, SECOND_TRY_BYTES)
-    rest = clean[len(head) :] if cut else ""
-    try:
-        begun = _merged(_bounded(_groups(budgeted.parse(head, SECOND_BUDGET_S)), head.split("\n"))) if cut else ()
-    except OutOfBudget:
-        begun = ()
-    return (*begun, *_as_written((rest if begun else clean).split("\n")))
-
-
-class GrowingMarkdown:
-    """A message that grows by pieces. `flush` tells what changed since the last one.
-
-    Attributes:
-        text: everything fed so far.
-        capped: whether the message is longer than what is rendered (64 KiB).
-    """
-
-    def __init__(self, limit: int = RENDER_LIMIT_BYTES) -> None:
-        self._parser = BudgetedParser(make_parser())
-        self._pieces: list[str] = []
-        self._limit = limit
-        self._tail = ""
-        self._closed = 0
-        self._bytes = 0
-        self._fresh: list[str] = []
-        self.capped = False
-
-    @property
-    def text(self) -> str:
-        if len(self._pieces) > 1:
-            self._pieces = ["".join(self._pieces)]
-        return self._pieces[0] if self._pieces else ""
-
-    def feed(self, text: str) -> None:
-        if not text:
-            return
-        self._pieces.append(text)
-        if self.capped:
-            return
-        self._bytes += len(text.encode("utf-8", "replace"))
-        if self._bytes > self._limit:
-            self.capped = True
-        else:
-            self._fresh.append(text)
-
-    def flush(self) -> BlockChange | None:
-        """What changed; None when nothing did."""
-        if not self._fresh:
-            return None
-        self._tail = _clean(self._tail + "".join(self._fresh))
-        self._fresh.clear()
-        lines = self._tail.split("\n")
-        try:
-            groups = _groups(self._parser.parse(self._tail, BUDGET_S)) if self._closed < WEIGHT_LIMIT else []
-        except OutOfBudget:
-            groups = []
-        if not groups:
-            return BlockChange(self._closed, _as_written(lines)) if self._tail.strip() else None
-        change = BlockChange(self._closed, _bounded(groups, lines))
-        if len(change.blocks) != len(groups):
-            return change
-        complete = len(lines) - 1
-        closable = [index for index, (line, _) in enumerate(groups) if index and line < complete]
-        if closable:
-            last = closable[-1]
-            self._closed += last
-            self._tail = "\n".join(lines[groups[last][0] :])
-        return change
-
-    def finish(self) -> tuple[Block, ...]:
-        """All blocks, parsed once more as a whole."""
-        self._fresh.clear()
-        head, self.capped = cap(self.text, self._limit)
-        return split(head, self._parser)
+def split(text: str) -> tuple[Block, ...]:
+    """A whole message as blocks, at once."""
+    return packed(text, Parser())[0] if text.strip() else ()

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from app.ui.chat.highlight import Ink, Span, spans
 from app.ui.chat.text import break_lines
+from app.ui.text import tr
 from app.ui.theme import SPACE, Tokens, mono, tokens
 from app.ui.widgets import set_tone
 
@@ -134,17 +135,17 @@ class CodeBlock(QFrame):
         self._label = QLabel()
         self._label.setTextFormat(Qt.TextFormat.PlainText)
         self._label.setProperty("role", "small")
-        self._label.setAccessibleName("Language of the code")
+        self._label.setAccessibleName(tr("Language of the code"))
         self._copy = QPushButton("Copy")
         self._copy.setProperty("kind", "quiet")
         self._copy.setProperty("slim", True)
-        self._copy.setAccessibleName("Copy the code")
+        self._copy.setAccessibleName(tr("Copy the code"))
         self._copy.clicked.connect(self._copy_code)
         self._view = CodeView()
         self._view.focus_changed.connect(lambda here: set_tone(self, "focused", "true" if here else "false"))
         self._painter = SpanPainter(self._view.document())
         self._colouring = self._timer(HIGHLIGHT_AFTER_MS, self._colour)
-        self._copied = self._timer(COPIED_FOR_MS, lambda: self._copy.setText("Copy"))
+        self._copied = self._timer(COPIED_FOR_MS, lambda: self._copy.setText(tr("Copy")))
 
         head = QHBoxLayout()
         head.setContentsMargins(SPACE.m, SPACE.xs, SPACE.xs, 0)
@@ -183,7 +184,7 @@ class CodeBlock(QFrame):
         self._code = code
         if language != self._language:
             self._language = language
-            self._view.setAccessibleName(f"{language} code" if language else "Code")
+            self._view.setAccessibleName(f"{language} code" if language else tr("Code"))
         self._label.setText(language[:40] or "text")
         shown = break_lines(code)
         if shown == self._shown:
@@ -205,7 +206,7 @@ class CodeBlock(QFrame):
 
     def _copy_code(self) -> None:
         QGuiApplication.clipboard().setText(self._code)
-        self._copy.setText("Copied")
+        self._copy.setText(tr("Copied"))
         self._copied.start()
 
     def changeEvent(self, event: QEvent) -> None:

@@ -13,6 +13,7 @@ from app.core.chat.attachments import MOST, read_attachment
 from app.core.chat.conversation import Attachment
 from app.core.errors import ShardboardError
 from app.ui.chat.text import size
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import ElidedLabel, IconButton, WrappedLabel, explain, push_button, set_tone
 
@@ -29,8 +30,8 @@ class DraftEdit(QPlainTextEdit):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Message")
-        self.setPlaceholderText("Message the cluster…")
+        self.setAccessibleName(tr("Message"))
+        self.setPlaceholderText(tr("Message the cluster…"))
         self.setTabChangesFocus(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -122,14 +123,14 @@ class Composer(QFrame):
         self.reason = WrappedLabel(role="small")
         self.reason.hide()
         self.system_prompt = push_button("System prompt", "quiet", self.system_prompt_wanted.emit)
-        self.system_prompt.setAccessibleName("System prompt")
-        self.system_prompt.setToolTip("System prompt: what the model is told before the first message")
+        self.system_prompt.setAccessibleName(tr("System prompt"))
+        self.system_prompt.setToolTip(tr("System prompt: what the model is told before the first message"))
         self.sampling = push_button("Sampling", "quiet", self.sampling_wanted.emit)
-        self.sampling.setToolTip("Sampling: how the next token is chosen")
+        self.sampling.setToolTip(tr("Sampling: how the next token is chosen"))
         self.stop = push_button("Stop", "", self.stop_wanted.emit)
-        self.stop.setAccessibleName("Stop the answer")
+        self.stop.setAccessibleName(tr("Stop the answer"))
         self.send = push_button("Send", "primary", self._send)
-        self.send.setAccessibleName("Send the message")
+        self.send.setAccessibleName(tr("Send the message"))
         self._obstacle = ""
 
         row = QHBoxLayout()
@@ -221,11 +222,12 @@ class Composer(QFrame):
 
     def _send(self) -> None:
         if not self._obstacle and (self.draft.strip() or self.attachments):
+            self.edit.setFocus()  # also where the button was clicked, which is disabled now
             self.send_wanted.emit(self.draft.strip())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.system_prompt.setText("System" if self.width() < NARROW_PX else "System prompt")
+        self.system_prompt.setText(tr("System") if self.width() < NARROW_PX else tr("System prompt"))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """The frame shows that the field in it has the focus."""

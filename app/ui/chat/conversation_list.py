@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QListWidget, QL
 from app.core.chat.conversation import NEW_CHAT
 from app.core.chat.shelf import Listed
 from app.ui.chat.popovers import Popover
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import WrappedLabel, explain, push_button
 from app.ui.widgets.labels import plain_tooltip
@@ -65,13 +66,13 @@ class ConversationList(Popover):
         super().__init__("Conversations", WIDTH, parent)
         self._listed: tuple[Listed, ...] = ()
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search titles and messages")
-        self.search.setAccessibleName("Search conversations")
+        self.search.setPlaceholderText(tr("Search titles and messages"))
+        self.search.setAccessibleName(tr("Search conversations"))
         self.search.setClearButtonEnabled(True)
         for button in self.search.findChildren(QToolButton):
-            button.setAccessibleName("Clear the search")
+            button.setAccessibleName(tr("Clear the search"))
         self.rows = ConversationRows()
-        self.rows.setAccessibleName("Conversations")
+        self.rows.setAccessibleName(tr("Conversations"))
         self.rows.setFixedHeight(280)
         self.rows.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.rows.setTextElideMode(Qt.TextElideMode.ElideRight)
@@ -80,16 +81,16 @@ class ConversationList(Popover):
         self.folder = QComboBox()
         self.folder.setEditable(True)
         self.folder.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.folder.setAccessibleName("Folder of the selected conversation")
-        self.folder.setToolTip("Choose a folder, or write a new name and press Enter. Empty: in none.")
-        self.folder.lineEdit().setPlaceholderText("no folder")
+        self.folder.setAccessibleName(tr("Folder of the selected conversation"))
+        self.folder.setToolTip(tr("Choose a folder, or write a new name and press Enter. Empty: in none."))
+        self.folder.lineEdit().setPlaceholderText(tr("no folder"))
         self.folder.lineEdit().setMaxLength(FOLDER_LIMIT)
-        self.folder.lineEdit().setAccessibleName("Folder of the selected conversation")
-        self.folder.view().setAccessibleName("Folders")
+        self.folder.lineEdit().setAccessibleName(tr("Folder of the selected conversation"))
+        self.folder.view().setAccessibleName(tr("Folders"))
         self.move_here = push_button("Move", "quiet", self._move)
-        self.move_here.setAccessibleName("Move the selected conversation into this folder")
+        self.move_here.setAccessibleName(tr("Move the selected conversation into this folder"))
         self.delete = push_button("Delete", "danger", self._delete)
-        self.delete.setAccessibleName("Delete the selected conversation")
+        self.delete.setAccessibleName(tr("Delete the selected conversation"))
         self.load = push_button("Import…", "quiet", self._import)
         self.done = push_button("Close", "", self.close)
         for part in (self.search, self.hint, self.rows):

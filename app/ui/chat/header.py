@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QWidget
 
 from app.core.chat.conversation import NEW_CHAT, WhenFull
 from app.ui.chat.text import context_full, context_line, context_nearly_full
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import ElidedLabel, IconButton, PillLabel, explain, set_tone
 
@@ -38,10 +39,10 @@ class ChatHeader(QWidget):
         self.title = ElidedLabel(NEW_CHAT, "heading")
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.meter = PillLabel()
-        self.meter.setAccessibleName("Context in use")
+        self.meter.setAccessibleName(tr("Context in use"))
         self.lane_button = IconButton("panel", "Latency lane")
         self.lane_button.setCheckable(True)
-        self.lane_button.setToolTip("Latency lane: where the time of each token goes")
+        self.lane_button.setToolTip(tr("Latency lane: where the time of each token goes"))
         self.lane_button.toggled.connect(self.lane_toggled.emit)
         self.menu_button = IconButton("more", "More for this conversation", self._open_menu)
         self.new_button = IconButton("plus", "New chat", self.new_wanted.emit)

@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWi
 
 from app.ui.chat.blocks import Block, BlockKind
 from app.ui.chat.code_block import CodeBlock
-from app.ui.chat.rich import RichView, TableView
+from app.ui.chat.rich import PlainView, RichView, TableView
 from app.ui.theme import SPACE
 from app.ui.widgets import Line
 
-SLICE_S = 0.015
-SLICE_PAUSE_MS = 5
+SLICE_S = 0.006
+SLICE_PAUSE_MS = 10
 HEAVY = 4096  # characters of code that take a slice of their own
 
 
@@ -29,7 +29,7 @@ class QuoteView(QFrame):
         layout.addWidget(self.rich)
 
 
-def _make(kind: BlockKind) -> QWidget:
+def _make(kind: BlockKind, plain_name: str) -> QWidget:
     match kind:
         case BlockKind.CODE:
             return CodeBlock()
@@ -41,6 +41,8 @@ def _make(kind: BlockKind) -> QWidget:
             return Line()
         case BlockKind.PROSE:
             return RichView("Text of the answer")
+        case BlockKind.PLAIN:
+            return PlainView(plain_name)
 
 
 def _fill(widget: QWidget, block: Block) -> None:
@@ -50,16 +52,20 @@ def _fill(widget: QWidget, block: Block) -> None:
         widget.rich.show_html(block.html)
     elif isinstance(widget, RichView):
         widget.show_html(block.html)
+    elif isinstance(widget, PlainView):
+        widget.show_text(block.text)
 
 
 class MarkdownView(QWidget):
-    """Shows blocks. Only block widgets whose block changed are filled again."""
+    """Shows blocks. Only block widgets whose block changed are filled again. plain_name: of plain text, as it is read
+    to who cannot see it."""
 
     caught_up = Signal()
     """All that was wanted is there."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, plain_name: str = "Text of the answer", parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._plain_name = plain_name
         self._blocks: list[Block] = []
         self._widgets: list[QWidget] = []
         self._wanted: list[Block] = []
@@ -76,6 +82,11 @@ class MarkdownView(QWidget):
     @property
     def blocks(self) -> tuple[Block, ...]:
         return tuple(self._wanted)
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is more wanted than made."""
+        return self._settled < len(self._wanted) or len(self._blocks) > len(self._wanted)
 
     def focusable(self) -> Iterator[QWidget]:
         """What takes the focus in the blocks, as it is read."""
@@ -95,7 +106,7 @@ class MarkdownView(QWidget):
 
     def _catch_up(self) -> None:
         """Makes what is wanted, as much as fits between two frames; the rest a moment later."""
-        until = time.perf_counter() + SLICE_S
+        until = time.thread_time() + SLICE_S
         while self._settled < len(self._wanted):
             number, block = self._settled, self._wanted[self._settled]
             if number == len(self._blocks):
@@ -104,7 +115,7 @@ class MarkdownView(QWidget):
                 self._change(number, block)
             self._settled += 1
             heavy = self._settled < len(self._wanted) and len(self._wanted[self._settled].text) > HEAVY
-            if (heavy or time.perf_counter() > until) and self._settled < len(self._wanted):
+            if (heavy or time.thread_time() > until) and self._settled < len(self._wanted):
                 self._later.start()
                 return
         while len(self._blocks) > len(self._wanted):
@@ -113,7 +124,7 @@ class MarkdownView(QWidget):
         self.caught_up.emit()
 
     def _append(self, block: Block) -> None:
-        widget = _make(block.kind)
+        widget = _make(block.kind, self._plain_name)
         self._blocks.append(block)
         self._widgets.append(widget)
         self._layout.addWidget(widget)
@@ -122,7 +133,7 @@ class MarkdownView(QWidget):
     def _change(self, number: int, block: Block) -> None:
         if self._blocks[number].kind is not block.kind:
             self._drop(self._widgets[number])
-            self._widgets[number] = _make(block.kind)
+            self._widgets[number] = _make(block.kind, self._plain_name)
             self._layout.insertWidget(number, self._widgets[number])
         self._blocks[number] = block
         _fill(self._widgets[number], block)

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QEvent, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.chat.conversation import Attachment
+from app.ui.chat.blocks import plain_blocks
+from app.ui.chat.markdown_view import MarkdownView
 from app.ui.chat.parts import BranchNav, CopyButton, InlineEditor, slim
-from app.ui.chat.rich import PlainView
+from app.ui.chat.rows import MessageView
 from app.ui.chat.text import cap, size
 from app.ui.theme import SPACE
 from app.ui.widgets import WrappedLabel, explain
 
 BUBBLE_SHARE = 0.84  # of the conversation's width
+MEASURED = 4000  # characters; longer messages take all of it
+WIDEST = 100_000
 
 
-class UserMessage(QWidget):
+class UserMessage(MessageView):
     """Signals: edited(text), the reader wrote it anew; walked(steps), another version is to be shown."""
 
     edited = Signal(str)
     walked = Signal(int)
+    _ready = False  # while Qt calls changeEvent before the end of __init__
 
     def __init__(self, text: str, attachments: tuple[Attachment, ...] = (), parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._text = text
         self.bubble = QFrame()
         self.bubble.setProperty("kind", "bubble")
-        self._view = PlainView("Your message")
+        self._view = MarkdownView("Your message")
         self.files = WrappedLabel("", "small")
         lengths = [f"{each.name} ({size(len(each.text.encode('utf-8', 'replace')))})" for each in attachments]
         self.files.setText("With " + ", ".join(lengths))
@@ -58,11 +63,20 @@ class UserMessage(QWidget):
         self._column.setSpacing(2)
         self._column.addLayout(self._bubble_row)
         self._column.addWidget(self._buttons)
-        self._view.show_text(cap(text)[0])
+        self._ideal = self._longest_line()
+        self._view.show_blocks(0, plain_blocks(cap(text)[0]))
+        self._ready = True
 
     @property
     def text(self) -> str:
         return self._text
+
+    @property
+    def settled(self) -> bool:
+        return not self._view.behind
+
+    def tab_stops(self) -> tuple[QWidget, ...]:
+        return (self.nav.previous, self.nav.next, self.copy, self.edit)
 
     def show_branch(self, at: int, count: int, obstacle: str) -> None:
         self.nav.show_place(at, count, obstacle)
@@ -90,14 +104,27 @@ class UserMessage(QWidget):
             self.edit.setFocus()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """The bubble is as wide as its longest line, up to its share of the conversation."""
         super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """The bubble is as wide as its longest line, up to its share of the conversation."""
         margins = self.bubble.layout().contentsMargins()
         around = margins.left() + margins.right() + 2
         most = max(80, int(self.width() * BUBBLE_SHARE) - around)
-        document = self._view.document().clone()
-        document.setTextWidth(most)
         files = self.files.fontMetrics().horizontalAdvance(self.files.text()) + 4 if not self.files.isHidden() else 0
-        width = min(most, max(int(document.idealWidth()) + 2, files))
-        document.deleteLater()
+        width = min(most, max(self._ideal, files))
         self.bubble.setFixedWidth(width + around)
+
+    def _longest_line(self) -> int:
+        """In pixels; of long text as much as there is."""
+        if len(self._text) > MEASURED:
+            return WIDEST
+        measure = self.fontMetrics()
+        return max((measure.horizontalAdvance(line) for line in self._text.split("\n")), default=0) + 4
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if self._ready and event.type() == QEvent.Type.FontChange:
+            self._ideal = self._longest_line()
+            self._fit()

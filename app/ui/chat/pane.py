@@ -9,7 +9,7 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.core.chat import conversation as values
-from app.core.chat.conversation import NEW_CHAT, Conversation, Settings, used_tokens
+from app.core.chat.conversation import NEW_CHAT, Conversation, Settings, Versions, used_tokens
 from app.core.chat.shelf import Shelf
 from app.core.snapshot import Snapshot
 from app.ui.bridge import CoreBridge
@@ -20,12 +20,14 @@ from app.ui.chat.files import ChatFiles
 from app.ui.chat.header import ChatHeader
 from app.ui.chat.message import UserMessage
 from app.ui.chat.options import ChatOptions
+from app.ui.chat.rows import MessageView
 from app.ui.chat.style import chat_style
 from app.ui.chat.text import deployment_obstacle, send_obstacle, stop_obstacle
 from app.ui.chat.transcript import EmptyState, Transcript, side_room
 from app.ui.chat.writing import Writing
 from app.ui.latency.panel import LatencyPanel
-from app.ui.theme import SPACE, tokens
+from app.ui.text import tr
+from app.ui.theme import SPACE, look, tokens
 from app.ui.widgets import Banner
 
 BUSY = "An answer is being written."
@@ -56,13 +58,15 @@ class ChatPane(QWidget):
         self.desk = Desk(bridge, shelf, self)
         self._conversation = self.desk.new(Settings())
         self._numbers: list[int] = []  # the turns that the transcript's messages show
+        self._versions = Versions()
         self._style_name = ""
-        self.setAccessibleName("Chat")
+        self.setAccessibleName(tr("Chat"))
 
         self.header = ChatHeader()
         self.banner = Banner()
         self.empty = EmptyState(EXAMPLES)
         self.transcript = Transcript(self.empty)
+        self.transcript.keeps = self._keeps
         self.lane = LatencyPanel()
         self.composer = Composer()
         self.options = ChatOptions(self)
@@ -247,9 +251,11 @@ class ChatPane(QWidget):
         self._forget_from(same)
         for number in path[same:]:
             self._numbers.append(number)
-            self.transcript.add(self._message(number))
+            self.transcript.add(
+                conversation.turns[number].text, lambda hurried, number=number: self._message(number, hurried)
+            )
         writing = self._writing
-        if writing is not None and path[-1] == writing.number:
+        if writing is not None and path and path[-1] == writing.number:
             view = self.transcript.messages[-1]
             if isinstance(view, AnswerView) and writing.view is not view:
                 writing.show_in(view)
@@ -258,21 +264,32 @@ class ChatPane(QWidget):
             self.lane.clear()
         if other or same < len(path):
             self.transcript.follow()
+        else:
+            self.transcript.show_rows()
         self.lane.show_answer(writing, self._snapshot)
         self._show_state()
 
     def _forget_from(self, position: int) -> None:
+        gone = [message for at, message in self.transcript.live if at >= position]
         for writing in (self.desk.writing(key) for key in self.desk.busy):
-            if writing is not None and writing.view in self.transcript.messages[position:]:
+            if writing is not None and writing.view in gone:
                 writing.show_in(None)
         self.transcript.remove_last(len(self._numbers) - position)
         del self._numbers[position:]
 
     def _edits(self, position: int) -> bool:
-        message = self.transcript.messages[position]
-        return isinstance(message, AnswerView | UserMessage) and message.editor is not None
+        return any(at == position and _edited(message) for at, message in self.transcript.live)
 
-    def _message(self, number: int) -> QWidget:
+    def _keeps(self, message: MessageView) -> bool:
+        """Far away too: an answer that is being written, and what is being edited."""
+        return (self._writing is not None and self._writing.view is message) or _edited(message)
+
+    def _message(self, number: int, hurried: bool) -> MessageView:
+        message = self._new_message(number, hurried)
+        self._show_actions_of(message, number)
+        return message
+
+    def _new_message(self, number: int, hurried: bool) -> MessageView:
         turn = self._conversation.turns[number]
         if turn.role == "user":
             mine = UserMessage(turn.text, turn.attachments)
@@ -287,7 +304,7 @@ class ChatPane(QWidget):
         view.branch_wanted.connect(lambda: self._fork(number))
         view.delete_wanted.connect(lambda: self._cut(number))
         if self._writing is None or self._writing.number != number:
-            view.show_finished(turn)
+            view.show_finished(turn, hurried)
         return view
 
     def _fork(self, number: int) -> None:
@@ -303,6 +320,8 @@ class ChatPane(QWidget):
         before, self._snapshot = self._snapshot.deployment, snapshot
         self.lane.show_machines(snapshot)
         if snapshot.deployment != before:
+            if self._writing is not None:
+                self.lane.show_answer(self._writing, snapshot)
             self._show_state()
 
     def _show_state(self) -> None:
@@ -336,29 +355,31 @@ class ChatPane(QWidget):
         composer.show_obstacles(send, stop, visible)
 
     def _show_actions(self) -> None:
+        for position, message in self.transcript.live:
+            self._show_actions_of(message, self._numbers[position])
+
+    def _show_actions_of(self, message: MessageView, number: int) -> None:
         busy = BUSY if self.writing else ""
-        unable = deployment_obstacle(self._snapshot.deployment)
-        for number, message in zip(self._numbers, self.transcript.messages, strict=True):
-            every = values.siblings(self._conversation, number)
-            at, count = every.index(number), len(every)
-            if isinstance(message, AnswerView):
-                message.show_actions(busy, unable, number == self._conversation.leaf, at, count)
-            elif isinstance(message, UserMessage):
-                message.show_branch(at, count, busy)
+        every = self._versions.of(self._conversation, number)
+        at, count = every.index(number), len(every)
+        if isinstance(message, AnswerView):
+            unable = deployment_obstacle(self._snapshot.deployment)
+            message.show_actions(busy, unable, number == self._conversation.leaf, at, count)
+        elif isinstance(message, UserMessage):
+            message.show_branch(at, count, busy)
 
     def _toggle_lane(self, shown: bool) -> None:
         self.lane.show_answer(self._writing, self._snapshot)
         self.lane.setVisible(shown)
 
     def _restyle(self) -> None:
-        current = tokens()
-        if current.name != self._style_name:
-            self._style_name = current.name
-            self.setStyleSheet(chat_style(current))
+        if look() != self._style_name:
+            self._style_name = look()
+            self.setStyleSheet(chat_style(tokens()))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and self._style_name is not None:
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and self._style_name is not None:
             self._restyle()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -379,3 +400,7 @@ class ChatPane(QWidget):
             self.focus_composer()
         else:
             self.send(text)
+
+
+def _edited(message: MessageView) -> bool:
+    return isinstance(message, AnswerView | UserMessage) and message.editor is not None

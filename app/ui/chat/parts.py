@@ -9,9 +9,11 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.core.chat.conversation import Problem
+from app.ui.chat.blocks import plain_blocks
 from app.ui.chat.composer import DraftEdit
-from app.ui.chat.rich import PlainView
+from app.ui.chat.markdown_view import MarkdownView
 from app.ui.chat.text import cap, thinking_title
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import WrappedLabel, explain, label, push_button
 
@@ -43,11 +45,11 @@ class CopyButton(QPushButton):
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self._source())
         self.setFixedWidth(max(self.width(), self.sizeHint().width()))
-        self.setText("Copied")
+        self.setText(tr("Copied"))
         self._back.start()
 
     def _restore(self) -> None:
-        self.setText("Copy")
+        self.setText(tr("Copy"))
 
 
 class BranchNav(QWidget):
@@ -173,7 +175,7 @@ class ThinkingView(QWidget):
         self.toggle.toggled.connect(self._unfold)
         self.frame = QFrame()
         self.frame.setProperty("kind", "quote")
-        self.view = PlainView("What the model thought")
+        self.view = MarkdownView("What the model thought")
         self.view.setProperty("tone", "muted")
         inside = QVBoxLayout(self.frame)
         inside.setContentsMargins(SPACE.m, 2, 0, 0)
@@ -190,9 +192,9 @@ class ThinkingView(QWidget):
         self._thought = thought
         arrow = "▾" if self.toggle.isChecked() else "▸"
         self.toggle.setText(f"{arrow} {thinking_title(thought, still)}")
-        self.toggle.setAccessibleDescription("Shown" if self.toggle.isChecked() else "Folded")
+        self.toggle.setAccessibleDescription(tr("Shown") if self.toggle.isChecked() else tr("Folded"))
         if self.toggle.isChecked():
-            self.view.show_text(cap(thought)[0])
+            self.view.show_blocks(0, plain_blocks(cap(thought)[0]))
         self._still = still
         self.setVisible(bool(thought) or still)
 

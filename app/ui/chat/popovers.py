@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.core.chat.conversation import Settings
 from app.core.chat.presets import Preset, matching
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import WrappedLabel, explain, label, push_button
 
@@ -73,8 +74,8 @@ class SystemPromptPopover(Popover):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("System prompt", 330, parent)
         self.edit = QPlainTextEdit()
-        self.edit.setAccessibleName("System prompt")
-        self.edit.setPlaceholderText("You are a careful assistant…")
+        self.edit.setAccessibleName(tr("System prompt"))
+        self.edit.setPlaceholderText(tr("You are a careful assistant…"))
         self.edit.setTabChangesFocus(True)
         self.edit.setFixedHeight(130)
         self.body.addWidget(WrappedLabel("Sent before the first message. Kept with this conversation.", "small"))
@@ -146,15 +147,17 @@ class SamplingPopover(Popover):
         self.preset = QComboBox()
         self.preset.setEditable(True)
         self.preset.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.preset.setAccessibleName("Preset")
-        self.preset.setToolTip("Settings under a name. Choose one, or write a new name and keep these settings as it.")
-        self.preset.lineEdit().setPlaceholderText("none; write a name to keep these")
-        self.preset.lineEdit().setAccessibleName("Name of the preset")
-        self.preset.view().setAccessibleName("Presets")
+        self.preset.setAccessibleName(tr("Preset"))
+        self.preset.setToolTip(
+            tr("Settings under a name. Choose one, or write a new name and keep these settings as it.")
+        )
+        self.preset.lineEdit().setPlaceholderText(tr("none; write a name to keep these"))
+        self.preset.lineEdit().setAccessibleName(tr("Name of the preset"))
+        self.preset.view().setAccessibleName(tr("Presets"))
         self.keep = push_button("Keep", "quiet", lambda: self.preset_kept.emit(self.preset.currentText()))
         self.drop = push_button("Delete", "quiet", lambda: self.preset_dropped.emit(self.preset.currentText()))
-        self.keep.setAccessibleName("Keep these settings as a preset")
-        self.drop.setAccessibleName("Delete this preset")
+        self.keep.setAccessibleName(tr("Keep these settings as a preset"))
+        self.drop.setAccessibleName(tr("Delete this preset"))
         self.temperature = _number("Temperature", 0, 2, 0.05, "0 always takes the likeliest token.", "0 (greedy)")
         self.top_p = _number("Top-p", 0.01, 1, 0.05, "Keeps the likeliest tokens up to this share. 1 keeps all.")
         self.top_k = _whole("Top-k", 0, 10_000, "Keeps this many of the likeliest tokens.", "off")
@@ -162,16 +165,16 @@ class SamplingPopover(Popover):
         self.penalty = _number("Repetition penalty", 1, 2, 0.05, "Above 1, tokens that were used become rarer.", "off")
         self.max_tokens = _whole("Max tokens", 1, MAX_TOKENS_LIMIT, "The answer ends after this many tokens.")
         self.seed = QLineEdit()
-        self.seed.setAccessibleName("Seed")
-        self.seed.setPlaceholderText("random")
-        self.seed.setToolTip("The same seed and settings give the same answer. Empty: a random one.")
+        self.seed.setAccessibleName(tr("Seed"))
+        self.seed.setPlaceholderText(tr("random"))
+        self.seed.setToolTip(tr("The same seed and settings give the same answer. Empty: a random one."))
         self.seed.setValidator(QRegularExpressionValidator(QRegularExpression(r"\d{0,10}"), self.seed))
         self.when_full = QComboBox()
-        self.when_full.setAccessibleName("When the context is full")
-        self.when_full.setToolTip("What happens when the conversation is longer than the deployment's context")
-        self.when_full.addItem("tell me", "stop")
-        self.when_full.addItem("forget the oldest", "forget")
-        self.when_full.view().setAccessibleName("What happens when the context is full")
+        self.when_full.setAccessibleName(tr("When the context is full"))
+        self.when_full.setToolTip(tr("What happens when the conversation is longer than the deployment's context"))
+        self.when_full.addItem(tr("tell me"), "stop")
+        self.when_full.addItem(tr("forget the oldest"), "forget")
+        self.when_full.view().setAccessibleName(tr("What happens when the context is full"))
         self._lay_out()
         for box in (self.temperature, self.top_p, self.min_p, self.penalty, self.top_k, self.max_tokens):
             box.valueChanged.connect(self._edited)

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolTip, QWidg
 
 from app.ui.chat.inline import safe_link
 from app.ui.chat.text import break_runs
-from app.ui.theme import TEXT, Tokens, tokens
+from app.ui.theme import TEXT, Tokens, look, tokens
 from app.ui.widgets.labels import plain_tooltip
 
 
@@ -32,8 +32,8 @@ def document_style(t: Tokens, quote: bool = False) -> str:
         p {{ margin: 0 0 8px 0; line-height: 148%; }}
         li {{ margin: 2px 0 2px 0; line-height: 142%; }}
         ul, ol {{ margin: 0 0 4px 0; }}
-        h1 {{ font-size: 18px; font-weight: 600; margin: 4px 0 6px 0; }}
-        h2 {{ font-size: 16px; font-weight: 600; margin: 4px 0 6px 0; }}
+        h1 {{ font-size: {TEXT.larger}px; font-weight: 600; margin: 4px 0 6px 0; }}
+        h2 {{ font-size: {TEXT.subtitle}px; font-weight: 600; margin: 4px 0 6px 0; }}
         h3 {{ font-size: {TEXT.heading}px; font-weight: 600; margin: 2px 0 4px 0; }}
         h4, h5, h6 {{ font-size: {TEXT.body}px; font-weight: 600; margin: 2px 0 4px 0; }}
         b {{ font-weight: 600; }}
@@ -121,16 +121,15 @@ class RichView(ContentView):
         return self._html
 
     def _restyle(self) -> bool:
-        current = tokens()
-        if current.name == self._style_name:
+        if look() == self._style_name:
             return False
-        self._style_name = current.name
-        self.document().setDefaultStyleSheet(document_style(current, self._quote))
+        self._style_name = look()
+        self.document().setDefaultStyleSheet(document_style(tokens(), self._quote))
         return True
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and self._html and self._restyle():
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange) and self._html and self._restyle():
             self.setHtml(self._html)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.ui.theme import RADIUS, TEXT, Tokens
+from app.ui.theme import RADIUS, TEXT, Tokens, scaled
 
 
 def chat_style(t: Tokens) -> str:
@@ -21,7 +21,7 @@ QFrame[kind="composer"][focused="true"] {{ border-color: {t.accent_text}; }}
 QFrame[kind="composer"] QPlainTextEdit {{ background: transparent; border: none; padding: 0; }}
 QFrame[kind="popover"] {{ background: {t.surface}; border: 1px solid {t.border_strong}; }}
 QPushButton[kind="quiet"][set="true"] {{ color: {t.accent_text}; }}
-QPushButton[kind="quiet"][slim="true"] {{ padding: 2px 7px; min-height: 16px; font-size: {TEXT.small}px; }}
+QPushButton[kind="quiet"][slim="true"] {{ padding: 2px 7px; min-height: {scaled(16)}px; font-size: {TEXT.small}px; }}
 QPushButton[kind="example"] {{ text-align: left; padding: 9px 12px; background: {t.surface}; }}
 QPushButton[kind="example"]:hover {{ background: {t.hover}; }}
 QScrollArea[role="transcript"], QScrollArea[role="transcript"] > QWidget > QWidget[role="page"] {{

@@ -12,6 +12,7 @@ from app.core.chat.asking import ask
 from app.core.chat.conversation import INTERRUPTED, Turn, WhenFull
 from app.core.generation.accounting import account
 from app.core.generation.request import GenerationRequest, GenerationUpdate, TokenEvent
+from app.core.placement.placement import StageRange
 from app.core.snapshot import NodeView, Snapshot
 from app.ui.bridge import CoreBridge
 from app.ui.chat.answer import Phase, Running, ended, failed, fold, shares, stopped
@@ -51,9 +52,10 @@ class Writing(QObject):
         self.stopping = False
         self.view: AnswerView | None = None
         self.earlier: tuple[NodeView, ...] = snapshot.nodes
-        placement = snapshot.deployment.placement
-        self.stages = placement.stages if placement else ()
         self.model = snapshot.deployment.model
+        self._bridge = bridge
+        self._stages: tuple[StageRange, ...] = ()
+        self._stages = self.stages
         limit = snapshot.deployment.context_tokens
         self._stream = bridge.stream(lambda controller: ask(controller, request, limit, when_full))
         self._stream.updates.connect(self._on_updates)
@@ -73,10 +75,18 @@ class Writing(QObject):
             view.show_running(self.state, self.text)
 
     @property
+    def stages(self) -> tuple[StageRange, ...]:
+        """Where it is computed now: layers may move, and machines be lost, while it is written."""
+        deployment = self._bridge.snapshot.deployment
+        if deployment.placement is not None and deployment.model == self.model:
+            return deployment.placement.stages
+        return self._stages
+
+    @property
     def machines(self) -> tuple[str, ...]:
         """By the placement; by the result's own report where there is none (an answer of an attached deployment)."""
-        if self.stages:
-            return tuple(stage.node for stage in self.stages)
+        if self._stages:
+            return tuple(stage.node for stage in self._stages)
         return tuple(stage.node for stage in self.state.result.stages) if self.state.result else ()
 
     def turn(self) -> Turn:
@@ -86,11 +96,14 @@ class Writing(QObject):
         figures = state.figures
         if state.phase is Phase.DONE:
             figures = replace(figures, shares=shares(account([tuple(self.events)]), self.machines))
-        return Turn("assistant", self.text, figures, outcome, state.problem, " ".join(state.notes))
+        return Turn("assistant", self.text, figures, outcome, state.problem, "\n".join(state.notes))
 
     def _on_updates(self, updates: tuple[GenerationUpdate, ...]) -> None:
         if self.state.phase is Phase.DONE:
             return
+        if self.stages != self._stages:  # the times of other stages say nothing about these
+            self._stages = self.stages
+            self.events.clear()
         self.events.extend(update for update in updates if isinstance(update, TokenEvent))
         self._show(fold(self.state, updates))
         self.progressed.emit(self)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from app.core.controller import ProbedAgent
 from app.core.snapshot import Snapshot
 from app.ui import words
 from app.ui.bridge import CoreBridge, Handle
-from app.ui.theme import SPACE, TEXT, mono
-from app.ui.widgets import Banner, WrappedLabel, explain, label, push_button
+from app.ui.text import tr
+from app.ui.theme import SPACE, TEXT, mono, scaled
+from app.ui.widgets import Banner, WrappedLabel, explain, fit_height, label, push_button
 from app.ui.widgets.labels import plain_tooltip
 from shardd.identity.pairing import PairingError, clean_code
+
+if TYPE_CHECKING:
+    from app.core.controller import ProbedAgent
 
 CODE_FIRST = "Type the six digits of the code first."
 COMPARE = "Fingerprints, for those who want to compare them on both machines:"
@@ -27,26 +32,26 @@ class AddMachineDialog(QDialog):
         self._bridge = bridge
         self._probed: ProbedAgent | None = None
         self._handle: Handle | None = None
-        self.setWindowTitle("Add a machine")
+        self.setWindowTitle(tr("Add a machine"))
         self.setMinimumWidth(520)
         self.found = QListWidget()
-        self.found.setAccessibleName("Agents on this network")
-        self.found.setFixedHeight(132)
+        self.found.setAccessibleName(tr("Agents on this network"))
+        self.found.setFixedHeight(scaled(132))
         self.found.currentItemChanged.connect(self._pick)
         self.searching = WrappedLabel(SEARCHING, "muted")
         self.address = QLineEdit()
-        self.address.setPlaceholderText("mini-1.local or 10.0.0.7:8101")
-        self.address.setAccessibleName("Address")
+        self.address.setPlaceholderText(tr("mini-1.local or 10.0.0.7:8101"))
+        self.address.setAccessibleName(tr("Address"))
         self.address.textChanged.connect(self._edited)
         self.address.returnPressed.connect(self.look)
         self.look_button = push_button("Look", "", self.look)
         self.advice = WrappedLabel()
         self.code = QLineEdit()
         self.code.setPlaceholderText("123 456")
-        self.code.setAccessibleName("Pairing code")
+        self.code.setAccessibleName(tr("Pairing code"))
         self.code.setMaxLength(16)
         self.code.setFont(mono(TEXT.heading))
-        self.code.setFixedWidth(160)
+        self.code.setFixedWidth(scaled(160))
         self.code.textChanged.connect(self._show_add)
         self.code.returnPressed.connect(self._enter)
         self.fingerprints = WrappedLabel(role="mono")
@@ -59,7 +64,10 @@ class AddMachineDialog(QDialog):
         row.setSpacing(SPACE.s)
         row.addWidget(self.address, 1)
         row.addWidget(self.look_button)
+        self.why = push_button("Why can't I see my Mac?", "quiet", self._explain_reach)
+        self.why.setAutoDefault(False)
         buttons = QHBoxLayout()
+        buttons.addWidget(self.why)
         buttons.addStretch(1)
         buttons.addWidget(cancel)
         buttons.addWidget(self.add_button)
@@ -77,6 +85,7 @@ class AddMachineDialog(QDialog):
         layout.addWidget(self.compare)
         layout.addWidget(self.fingerprints)
         layout.addWidget(self.banner)
+        layout.addSpacing(SPACE.s)
         layout.addStretch(1)
         layout.addLayout(buttons)
         bridge.snapshot_changed.connect(self.show_snapshot)
@@ -94,6 +103,8 @@ class AddMachineDialog(QDialog):
                 self.found.addItem(item)
         self.searching.setText(snapshot.discovery_problem or SEARCHING)
         self.searching.setVisible(not agents)
+        self.found.setVisible(bool(agents))
+        self._fit()
 
     def look(self) -> None:
         """Asks who answers at the address."""
@@ -128,6 +139,11 @@ class AddMachineDialog(QDialog):
         if self._handle is not None:
             self._handle.cancel()
         super().done(result)
+
+    def _explain_reach(self) -> None:
+        from app.ui.first_start import open_reach  # not needed by a window that opens
+
+        open_reach(self, self._bridge, self.address.text().strip())
 
     def _pick(self, item: QListWidgetItem | None) -> None:
         if item is not None:
@@ -169,8 +185,9 @@ class AddMachineDialog(QDialog):
         else:
             why_not, tip = ("" if _is_code(self.code.text()) else CODE_FIRST), "Both machines trust each other then"
         by_code = bool(probed and probed.pairs and not probed.trusts_us)
-        self.add_button.setText("Pair" if by_code else "Add machine")
+        self.add_button.setText(tr("Pair") if by_code else tr("Add machine"))
         explain(self.add_button, why_not, tip)
+        self._fit()
 
     def _enter(self) -> None:
         if self.add_button.isEnabled():
@@ -179,6 +196,11 @@ class AddMachineDialog(QDialog):
     def _show_error(self, error: BaseException) -> None:
         self._show_probed(self._probed)
         self.banner.show_error(error)
+        self._fit()
+
+    def _fit(self) -> None:
+        """When the layout knows what is shown."""
+        QTimer.singleShot(0, self, lambda: fit_height(self))
 
 
 def _is_code(text: str) -> bool:

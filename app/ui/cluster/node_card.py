@@ -8,11 +8,13 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QProgressBar, QSizePolicy, QWidget
 
-from app.core.snapshot import NodeState, NodeView
+from app.core.snapshot import MachineFigures, NodeState, NodeView
 from app.ui import words
 from app.ui.board.state import NodeOutlook
 from app.ui.board.words import planned_line
+from app.ui.cluster.history import History
 from app.ui.cluster.painted import Dot, MemoryBar, Sparkline
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import (
     Card,
@@ -21,13 +23,13 @@ from app.ui.widgets import (
     PillLabel,
     ValueLabel,
     WrappedLabel,
+    explain,
     label,
     push_button,
     set_tone,
 )
 from app.ui.widgets.labels import plain_tooltip
 
-SAMPLE_S = 0.24  # a beat comes four times a second
 TONES = {
     NodeState.READY: "success",
     NodeState.CONNECTING: "info",
@@ -39,9 +41,12 @@ TONES = {
 
 
 class NodeCard(Card):
-    """Signals: restart_wanted(name), forget_wanted(name)."""
+    """Signals, all with its name: restart_wanted, free_wanted, measure_wanted, logs_wanted, forget_wanted."""
 
     restart_wanted = Signal(str)
+    free_wanted = Signal(str)
+    measure_wanted = Signal(str)
+    logs_wanted = Signal(str)
     forget_wanted = Signal(str)
 
     def __init__(self, name: str, node_colour: int, parent: QWidget | None = None) -> None:
@@ -49,7 +54,8 @@ class NodeCard(Card):
         self.node_name = name
         self._node: NodeView | None = None
         self._outlook: NodeOutlook | None = None
-        self._sampled_at = 0.0
+        self._figures = MachineFigures()
+        self.history = History()
         self.setAccessibleName(f"Machine {name}")
         self.name = ElidedLabel(name, "heading")
         self.chip = ElidedLabel("", "small")
@@ -60,8 +66,11 @@ class NodeCard(Card):
         self.others = ElidedLabel("", "muted")
         self.compute = ValueLabel("888.8 ms", "")
         self.hop = ValueLabel("888.8 ms", "")
-        self.queue = ValueLabel("88", "")
-        self.spark = Sparkline(node_colour, f"Compute time of {name}, the latest steps")
+        self.used = ValueLabel("100 %", "")
+        self.queue = ElidedLabel("", "small")
+        self.memory_line = Sparkline(node_colour, f"Memory in use on {name} over the last five minutes")
+        self.compute_line = Sparkline(node_colour, f"Compute time of {name} over the last five minutes", " ms")
+        self.hop_line = Sparkline(node_colour, f"Hop into {name} over the last five minutes", " ms")
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(6)
@@ -73,34 +82,47 @@ class NodeCard(Card):
 
         head = QHBoxLayout()
         head.setSpacing(SPACE.s)
-        head.addWidget(Dot(node_colour))
+        self.dot = Dot(node_colour)
+        head.addWidget(self.dot)
         head.addWidget(self.name, 1)
         head.addWidget(self.state)
         head.addWidget(self.menu_button)
         figures = QGridLayout()
         figures.setHorizontalSpacing(SPACE.m)
         figures.setVerticalSpacing(0)
-        for column, (title, value) in enumerate((("Compute", self.compute), ("Hop", self.hop), ("Queue", self.queue))):
+        columns = (
+            ("Memory", self.used, self.memory_line),
+            ("Compute", self.compute, self.compute_line),
+            ("Hop", self.hop, self.hop_line),
+        )
+        for column, (title, value, spark) in enumerate(columns):
             value.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
             value.setAccessibleName(f"{title} of {name}")
             figures.addWidget(label(title, "small"), 0, column)
             figures.addWidget(value, 1, column)
-        figures.setColumnStretch(3, 1)
+            figures.addWidget(spark, 2, column)
+            figures.setColumnStretch(column, 1)
         self.body.addLayout(head)
         self.body.addWidget(self.chip)
         self.body.addWidget(self.bar)
         self.body.addWidget(self.legend)
         self.body.addWidget(self.others)
         self.body.addLayout(figures)
-        self.body.addWidget(self.spark)
+        self.body.addWidget(self.queue)
         self.body.addWidget(self.progress)
         self.body.addWidget(self.progress_text)
         self.body.addWidget(self.trouble)
         self.body.addWidget(self.restart, 0, Qt.AlignmentFlag.AlignLeft)
+        self.body.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
 
-    def show_node(self, node: NodeView) -> None:
-        self._node = node
+    def set_colour(self, node_colour: int) -> None:
+        """The same as on the board, also after another machine was forgotten."""
+        for part in (self.dot, self.bar, self.memory_line, self.compute_line, self.hop_line):
+            part.set_colour(node_colour)
+
+    def show_node(self, node: NodeView, figures: MachineFigures | None = None) -> None:
+        self._node, self._figures = node, figures or self._figures
         memory, stage = node.memory, node.stage
         facts = " · ".join(part for part in (node.chip, words.size(memory.total) if memory else "") if part)
         held = words.layers(stage.first, stage.last) if stage else ""
@@ -114,16 +136,33 @@ class NodeCard(Card):
         self.compute.setText(words.milliseconds(stage.compute_ms.p50 if stage and stage.compute_ms else None))
         alone = stage is not None and stage.count == 1
         self.hop.setText(words.milliseconds(stage.hop_ms.p50 if stage and stage.hop_ms else None))
-        self.queue.setText(str(stage.queue_depth) if stage else words.NOT_MEASURED)
+        self._show_queue(node)
         for value, measured in ((self.compute, stage and stage.compute_ms), (self.hop, stage and stage.hop_ms)):
-            value.setToolTip("median of the latest steps" if measured else words.NOT_MEASURED_TIP)
+            value.setToolTip(tr("median of the latest steps") if measured else words.NOT_MEASURED_TIP)
         if alone:
-            self.hop.setToolTip("One stage alone has no hop.")
-        if stage and stage.compute_ms and monotonic() - self._sampled_at >= SAMPLE_S:
-            self._sampled_at = monotonic()
-            self.spark.add(stage.compute_ms.p50)
+            self.hop.setToolTip(tr("One stage alone has no hop."))
+        self.used.setText(f"{1 - memory.free / memory.total:.0%}" if memory and memory.total else words.NOT_MEASURED)
+        if self.history.add(node, monotonic()):
+            self.memory_line.show_values(self.history.memory, 1.0)
+            self.compute_line.show_values(self.history.compute_ms)
+            self.hop_line.show_values(self.history.hop_ms)
         self._show_transfer(node)
         self._show_trouble(node)
+
+    def _show_queue(self, node: NodeView) -> None:
+        """What waits, and the link to this machine."""
+        stage, figures = node.stage, self._figures
+        parts = [
+            f"queue {stage.queue_depth}" if stage else "",
+            words.count(stage.sequences, "answer") if stage and stage.sequences else "",
+            f"push {words.rate(figures.push_bytes_per_s)}" if figures.push_bytes_per_s else "",
+            f"reads {words.rate(figures.read_bytes_per_s)}" if figures.read_bytes_per_s else "",
+        ]
+        self.queue.setText(" · ".join(part for part in parts if part))
+        self.queue.set_note(
+            "queue: steps that wait on it. push: the last shard that was sent to it. reads: the quick reading of its "
+            "memory, no model involved."
+        )
 
     def show_outlook(self, outlook: NodeOutlook | None, target: bool = False) -> None:
         """While layers are dragged: what this node would hold."""
@@ -134,11 +173,18 @@ class NodeCard(Card):
     def _show_legend(self) -> None:
         node = self._node
         if self._outlook is not None and (self._outlook.needed or self._outlook.over):
-            self.legend.setText(planned_line(self._outlook))
+            held, room = planned_line(self._outlook).rsplit(" · ", 1)
+            self.legend.setText(held)
+            self.others.setText(room)
             return
         memory = node.memory if node else None
         if memory is None:
-            self.legend.setText("Memory is not known yet.")
+            away = node is not None and node.chip
+            self.legend.setText(
+                f"Memory is not known while it is {node.state.value}."
+                if node and away
+                else tr("Memory is not known yet.")
+            )
             self.others.setText("")
             return
         self.legend.setText(f"{words.size(memory.weights)} weights · {words.size(memory.kv)} KV")
@@ -183,18 +229,24 @@ class NodeCard(Card):
         node = self._node
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
-        restart = menu.addAction("Restart stage", lambda: self.restart_wanted.emit(self.node_name))
-        if node is None or node.stage is None:
-            restart.setEnabled(False)
-            restart.setToolTip("No stage is loaded on this machine.")
-        clipboard = QGuiApplication.clipboard()
-        menu.addAction("Copy address", lambda: clipboard.setText(node.address if node else ""))
-        menu.addAction("Copy fingerprint", lambda: clipboard.setText(node.fingerprint if node else ""))
+        restart = menu.addAction(tr("Restart stage"), lambda: self.restart_wanted.emit(self.node_name))
+        free = menu.addAction(tr("Free memory"), lambda: self.free_wanted.emit(self.node_name))
+        measure = menu.addAction(tr("Measure speed"), lambda: self.measure_wanted.emit(self.node_name))
+        away = "" if node is not None and node.state is NodeState.READY else f"{self.node_name} does not answer now."
+        stage_why_not = away or ("" if node and node.stage else "No stage is loaded on this machine.")
+        busy = "An answer is being computed there." if node and node.stage and node.stage.sequences else ""
+        explain(restart, stage_why_not, "Loads its layers again; answers go on.")
+        explain(free, stage_why_not, "Unloads what this controller has loaded there.")
+        explain(measure, away or busy, "Reads its memory and multiplies matrices for a second. No model is involved.")
         menu.addSeparator()
-        forget = menu.addAction("Forget this machine", lambda: self.forget_wanted.emit(self.node_name))
-        if node is not None and node.local:
-            forget.setEnabled(False)
-            forget.setToolTip("This agent belongs to this window and ends with it.")
+        menu.addAction(tr("Show its log"), lambda: self.logs_wanted.emit(self.node_name))
+        clipboard = QGuiApplication.clipboard()
+        menu.addAction(tr("Copy address"), lambda: clipboard.setText(node.address if node else ""))
+        menu.addAction(tr("Copy fingerprint"), lambda: clipboard.setText(node.fingerprint if node else ""))
+        menu.addSeparator()
+        forget = menu.addAction(tr("Forget this machine"), lambda: self.forget_wanted.emit(self.node_name))
+        own = "This agent belongs to this window and ends with it." if node is not None and node.local else ""
+        explain(forget, own, "Unpairs it. Its shards stay on its disk.")
         return menu
 
 

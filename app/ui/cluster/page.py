@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
+from app.core.errors import ShardboardError
 from app.core.placement.history import EditHistory
 from app.core.placement.placement import Placement
+from app.core.placement.saved import SavedPlacement, restore
 from app.core.snapshot import DeploymentState, Snapshot
-from app.ui.activity import ActivityPanel
 from app.ui.board.board import PlacementBoard
 from app.ui.board.state import BoardState
 from app.ui.bridge import CoreBridge, Handle
 from app.ui.cluster.add_machine import AddMachineDialog
+from app.ui.cluster.balancing import Proposals, shards_of
+from app.ui.cluster.lower import LowerPane
 from app.ui.cluster.node_card import NodeCard
-from app.ui.cluster.planning import Draft, balanced, board_state, starting_placement
+from app.ui.cluster.planning import Draft, balanced, board_state, starting_placement, under_way
+from app.ui.models.ask import ask
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import ResponsiveGrid, WrappedLabel, label, page_scroll, push_button
 
-DEFAULT_CONTEXT = 4096
+if TYPE_CHECKING:
+    from app.core.controller import NodeMove
+
+NO_ROOM_BESIDE = "Choose a placement that moves less, or stop what runs first: answers then wait until all is loaded."
 EMPTY = "No machine yet. Add one: its memory then holds a part of the model."
 
 
 class ClusterPage(QWidget):
+    """Signals: set_up_wanted(), the steps of the first start."""
+
+    set_up_wanted = Signal()
+
     def __init__(self, bridge: CoreBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bridge = bridge
@@ -33,16 +46,23 @@ class ClusterPage(QWidget):
         self._deploying: Handle | None = None
         self._cards: dict[str, NodeCard] = {}
         self._failure = ""
+        self._proposals = Proposals()
+        self._moves: tuple[NodeMove, ...] | None = None
+        self._moves_for: tuple[object, ...] = ()
         self.state: BoardState | None = None
         self.board = PlacementBoard()
         self.board.add_drop_area(self._card_at)
         self.grid = ResponsiveGrid(244, most=4)
         self.empty = WrappedLabel(EMPTY, "muted")
         self.add_button = push_button("Add machine", "", self.add_machine)
-        self.activity = ActivityPanel(bridge)
+        self.set_up_button = push_button("Set up…", "quiet", self.set_up_wanted.emit)
+        self.set_up_button.setAccessibleName(tr("Set up machines and a model, step by step"))
+        self.views = LowerPane(bridge)
+        self.activity = self.views.activity
 
         machines = QHBoxLayout()
         machines.addWidget(label("Machines", "heading"), 1)
+        machines.addWidget(self.set_up_button)
         machines.addWidget(self.add_button)
         top = QWidget()
         column = QVBoxLayout(top)
@@ -56,7 +76,7 @@ class ClusterPage(QWidget):
         bottom = QWidget()
         below = QVBoxLayout(bottom)
         below.setContentsMargins(SPACE.xl, SPACE.xs, SPACE.xl, SPACE.l)
-        below.addWidget(self.activity)
+        below.addWidget(self.views)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.addWidget(page_scroll(top))
         self.splitter.addWidget(bottom)
@@ -73,14 +93,19 @@ class ClusterPage(QWidget):
         self._bridge.snapshot_changed.connect(self.show_snapshot)
         self.board.placement_wanted.connect(self.stage)
         self.board.previewed.connect(self._preview)
+        self.board.pin_wanted.connect(self.toggle_pin)
         header = self.board.header
         header.model_chosen.connect(self.choose_model)
         header.context_chosen.connect(self._set_context)
         header.undo_wanted.connect(self.undo)
         header.redo_wanted.connect(self.redo)
         header.balance_wanted.connect(self.balance)
-        header.deploy_wanted.connect(self.deploy)
+        header.deploy_wanted.connect(lambda: self.deploy())
         header.cancel_wanted.connect(self._cancel_deploy)
+        header.spares_wanted.connect(self._set_spares)
+        header.saved.save_wanted.connect(self.save_placement)
+        header.saved.restore_wanted.connect(self.restore_placement)
+        header.saved.delete_wanted.connect(self._delete_placement)
 
     # -- what is shown ------------------------------------------------------------------------------------------------
 
@@ -89,6 +114,7 @@ class ClusterPage(QWidget):
         self._refresh_draft(snapshot)
         self._show_board()
         self._show_cards(snapshot)
+        self.views.show_snapshot(snapshot)
         deployment = snapshot.deployment
         if deployment.state is DeploymentState.FAILED and deployment.text != self._failure:
             self.board.banner.show_message(deployment.text)
@@ -102,30 +128,42 @@ class ClusterPage(QWidget):
         if model is None or not snapshot.nodes:
             self._draft = None
             return
-        draft = self._draft
+        draft, deployed = self._draft, snapshot.deployment
+        usual = min(snapshot.default_context, model.inventory.context_length or snapshot.default_context)
+        context = deployed.context_tokens if deployed.model == model.name else usual
         if draft is None or draft.model != model.name:
-            longest = model.inventory.context_length or DEFAULT_CONTEXT
-            deployed = snapshot.deployment
-            context = deployed.context_tokens if deployed.model == model.name else min(DEFAULT_CONTEXT, longest)
             self._draft = Draft(model.name, EditHistory(starting_placement(snapshot, context)), context)
             self._edited = False
         elif not self._edited:
-            fresh = starting_placement(snapshot, draft.context)
-            if fresh != draft.history.present:
-                self._draft = replace(draft, history=EditHistory(fresh))
+            fresh = starting_placement(snapshot, context, self._proposals.look(snapshot, context))
+            if fresh != draft.history.present or context != draft.context:
+                self._draft = replace(draft, history=EditHistory(fresh), context=context)
 
     def _show_board(self) -> None:
         draft, snapshot = self._draft, self._snapshot
-        self.state = board_state(snapshot, draft, ())
-        if draft and self.state.changes and not self.state.problems:
-            self._bridge.run(lambda controller: controller.preview(draft.history.present), self._show_moves)
-        deploying = snapshot.deployment.state is DeploymentState.DEPLOYING
-        self.board.show_state(self.state, deploying)
+        self._look_up_moves()
+        proposal = self._proposals.look(snapshot, draft.context, draft) if draft else None
+        self.state = board_state(snapshot, draft, self._moves, proposal)
+        mine = self._deploying is not None and not self._deploying.done
+        self.board.show_state(self.state, under_way(snapshot) and mine)
 
-    def _show_moves(self, moves: object) -> None:
-        state = board_state(self._snapshot, self._draft, moves)  # type: ignore[arg-type]
-        self.state = state
-        self.board.show_state(state, self._snapshot.deployment.state is DeploymentState.DEPLOYING)
+    def _look_up_moves(self) -> None:
+        """Asks the controller what Deploy would move, when that can have changed."""
+        draft, snapshot = self._draft, self._snapshot
+        if draft is None or snapshot.model is None:
+            return
+        placement = draft.history.present
+        about = (snapshot.model.name, placement, shards_of(snapshot))
+        if about == self._moves_for:
+            return
+        self._moves_for, self._moves = about, None
+
+        def show(moves: tuple[NodeMove, ...]) -> None:
+            if about == self._moves_for:
+                self._moves = moves
+                self._show_board()
+
+        self._bridge.run(lambda controller: controller.preview(placement), show, lambda _error: None)
 
     def _show_cards(self, snapshot: Snapshot) -> None:
         for name in self._cards.keys() - {node.name for node in snapshot.nodes}:
@@ -138,9 +176,13 @@ class ClusterPage(QWidget):
             if card is None:
                 card = self._cards[node.name] = NodeCard(node.name, number)
                 card.restart_wanted.connect(self._restart)
+                card.free_wanted.connect(self._free)
+                card.measure_wanted.connect(self._measure)
+                card.logs_wanted.connect(self.show_log)
                 card.forget_wanted.connect(self._forget)
                 new = True
-            card.show_node(node)
+            card.set_colour(number)
+            card.show_node(node, snapshot.figures.get(node.name))
         if new or self.grid.isVisible() != bool(snapshot.nodes):
             self.grid.set_widgets([self._cards[node.name] for node in snapshot.nodes])
         self.empty.setVisible(not snapshot.nodes)
@@ -181,7 +223,8 @@ class ClusterPage(QWidget):
     def balance(self) -> None:
         if self._draft is None:
             return
-        found = balanced(self._snapshot, self._draft.context)
+        draft = self._draft
+        found = balanced(self._snapshot, draft.context, draft.history.present, draft.pins)
         if isinstance(found, Placement):
             self.stage(found)
         else:
@@ -193,24 +236,75 @@ class ClusterPage(QWidget):
         self._edited = True
         self._show_board()
 
+    def toggle_pin(self, node: str) -> None:
+        """Balance leaves this node's range where it is from now on, or not any more."""
+        if self._draft is not None and self._draft.history.present.stage_of(node) is not None:
+            self._draft = replace(self._draft, pins=self._draft.pins ^ {node})
+            self._edited = True
+            self._show_board()
+
+    def _set_spares(self, wanted: bool) -> None:
+        if self._draft is not None:
+            self._draft = replace(self._draft, spares=wanted)
+            self._edited = True
+            self._show_board()
+
     def _set_context(self, tokens: int) -> None:
         if self._draft is not None:
             self._draft = replace(self._draft, context=tokens)
             self._edited = True
             self._show_board()
 
+    # -- saved placements ---------------------------------------------------------------------------------------------
+
+    def save_placement(self, name: str) -> None:
+        draft = self._draft
+        if draft is None:
+            return
+        placement = draft.history.present
+        pins = tuple(node for node in placement.nodes if node in draft.pins)
+        saved = SavedPlacement(name, draft.model, placement, draft.context, pins)
+        self._bridge.run(lambda controller: controller.save_placement(saved), None, self.board.banner.show_error)
+
+    def restore_placement(self, name: str) -> None:
+        """Stages a saved placement on the machines that are there; says what is different from what was saved."""
+        draft, snapshot = self._draft, self._snapshot
+        saved = next((each for each in snapshot.saved if each.name == name), None)
+        if draft is None or saved is None or snapshot.model is None:
+            return
+        try:
+            found = restore(saved, [node.name for node in snapshot.nodes], snapshot.model.inventory.layer_count)
+        except ShardboardError as error:
+            self.board.banner.show_error(error)
+            return
+        self._draft = replace(draft, context=saved.context, pins=found.pins)
+        self._set_history(draft.history.push(found.placement))
+        if found.told:
+            self.board.banner.show_message(" ".join(found.told), "Look at the board before you deploy.", "warning")
+        else:
+            self.board.banner.hide()
+
+    def _delete_placement(self, name: str) -> None:
+        draft = self._draft
+        if draft is not None:
+            self._bridge.run(
+                lambda controller: controller.delete_placement(draft.model, name), None, self.board.banner.show_error
+            )
+
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def choose_model(self, name: str) -> None:
         self._bridge.run(lambda controller: controller.choose_model(name), None, self.board.banner.show_error)
 
-    def deploy(self) -> None:
-        draft = self._draft
-        if draft is None or (self.state and self.state.deploy_why_not):
+    def deploy(self, stop_first: bool = False) -> None:
+        draft, state = self._draft, self.state
+        if draft is None or state is None or state.deploy_why_not:
             return
         self.board.banner.hide()
         self._deploying = self._bridge.run(
-            lambda controller: controller.deploy(draft.history.present, draft.context),
+            lambda controller: controller.deploy(
+                draft.history.present, draft.context, stop_first=stop_first, spares=state.spares
+            ),
             self._deployed,
             self._not_deployed,
         )
@@ -218,11 +312,20 @@ class ClusterPage(QWidget):
     def _deployed(self, _result: object) -> None:
         self._edited = False
         self._failure = ""
+        if self._draft is not None:
+            self._draft = replace(self._draft, spares=None)
         self.board.banner.hide()
 
     def _not_deployed(self, error: BaseException) -> None:
+        from app.core.deployment.deployer import STOP_FIRST  # here: with the window it would cost its first picture
+
         self._failure = str(error)
-        self.board.banner.show_error(error)
+        if isinstance(error, ShardboardError) and error.remedy == STOP_FIRST:
+            self.board.banner.show_message(
+                error.cause, NO_ROOM_BESIDE, "warning", "Stop first", lambda: self.deploy(stop_first=True)
+            )
+        else:
+            self.board.banner.show_error(error)
 
     def _cancel_deploy(self) -> None:
         if self._deploying is not None:
@@ -235,6 +338,44 @@ class ClusterPage(QWidget):
 
     def _restart(self, name: str) -> None:
         self._bridge.run(lambda controller: controller.restart_stage(name), None, self.board.banner.show_error)
+
+    def _free(self, name: str) -> None:
+        """Unloads what is loaded there; asks first where the model ends with it."""
+        deployment = self._snapshot.deployment
+        holds = deployment.placement is not None and deployment.placement.stage_of(name) is not None
+
+        def free() -> None:
+            self._bridge.run(
+                lambda controller: controller.machines.free_memory(name, undeploy=holds),
+                lambda told: self.board.banner.show_message(told, tone="success"),
+                self.board.banner.show_error,
+            )
+
+        if not holds:
+            free()
+            return
+        self.question = ask(
+            self,
+            f"Free the memory of {name}?",
+            f"It holds a stage of {deployment.model}: the model is unloaded from all of its machines. "
+            "Its shards stay on their disks.",
+            "Unload",
+            free,
+        )
+
+    def _measure(self, name: str) -> None:
+        self.board.banner.show_message(f"Measuring {name} …", tone="info")
+        self._bridge.run(
+            lambda controller: controller.machines.measure(name),
+            lambda told: self.board.banner.show_message(f"{name}. {told}", tone="success"),
+            self.board.banner.show_error,
+        )
+
+    def show_log(self, name: str) -> None:
+        """What happened on one machine."""
+        self.views.show_view("Activity")
+        self.activity.show_only(name)
+        self.activity.text.setFocus()
 
     def _forget(self, name: str) -> None:
         self._bridge.run(lambda controller: controller.forget_node(name), None, self.board.banner.show_error)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import QPointF, QRectF, QSize
-from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPainterPath, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPainterPath, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from app.core.snapshot import MemoryView
+from app.ui import words
+from app.ui.cluster import history
 from app.ui.theme import colour, tokens
 
 BAR_HEIGHT: Final = 9
-SPARK_HEIGHT: Final = 34
-KEPT: Final = 120
+SPARK_HEIGHT: Final = 30
 
 
-class MemoryBar(QWidget):
+class MemoryBar(QLabel):  # to a screen reader a plain widget would have no role
     """others | weights | KV | free, as shares of the machine's memory."""
 
     def __init__(self, node_colour: int, parent: QWidget | None = None) -> None:
@@ -28,9 +28,16 @@ class MemoryBar(QWidget):
         self.setFixedHeight(BAR_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
+    def set_colour(self, node_colour: int) -> None:
+        if node_colour != self._colour:
+            self._colour = node_colour
+            self.update()
+
     def show_memory(self, memory: MemoryView | None) -> None:
-        self._memory = memory
-        self.update()
+        if memory != self._memory or not self.accessibleName():
+            self._memory = memory
+            self.setAccessibleName(_spoken(memory))
+            self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         values = tokens()
@@ -58,54 +65,73 @@ class MemoryBar(QWidget):
             left += width
 
 
-class Sparkline(QWidget):
-    """The latest values of one measurement; the scale grows with the largest. Nothing is drawn until there are two."""
+def _spoken(memory: MemoryView | None) -> str:
+    if memory is None:
+        return "Memory, not measured yet"
+    parts = (("weights", memory.weights), ("KV", memory.kv), ("other programs", memory.others), ("free", memory.free))
+    return f"Memory of {words.size(memory.total)}: " + ", ".join(f"{words.size(size)} {name}" for name, size in parts)
 
-    def __init__(self, node_colour: int, name: str, parent: QWidget | None = None) -> None:
+
+class Sparkline(QLabel):  # to a screen reader a plain widget would have no role
+    """A measurement over the last minutes. Painted once a second at most, and not where nothing changed."""
+
+    def __init__(self, node_colour: int, name: str, unit: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._colour = node_colour
-        self._values: deque[float] = deque(maxlen=KEPT)
-        self.setAccessibleName(name)
+        self._name = name
+        self._unit = unit
+        self._runs: list[list[tuple[float, float]]] = []
+        self.setAccessibleName(history.spoken(name, (), unit))
         self.setFixedHeight(SPARK_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        return QSize(120, SPARK_HEIGHT)
+        return QSize(60, SPARK_HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(30, SPARK_HEIGHT)
+
+    def set_colour(self, node_colour: int) -> None:
+        if node_colour != self._colour:
+            self._colour = node_colour
+            self.update()
 
     @property
-    def values(self) -> Sequence[float]:
-        return tuple(self._values)
+    def runs(self) -> Sequence[Sequence[tuple[float, float]]]:
+        """What is drawn: x and y from 0 to 1."""
+        return self._runs
 
-    def add(self, value: float) -> None:
-        self._values.append(value)
-        self.update()
+    def show_values(self, values: Sequence[float | None], top: float | None = None) -> None:
+        """top: what the full height means; None for a bit more than the largest value."""
+        runs = history.lines(values, top)
+        if runs != self._runs:
+            self._runs = runs
+            self.setAccessibleName(history.spoken(self._name, values, self._unit))
+            self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        if len(self._values) < 2:
-            return
-        values = list(self._values)
-        top = max(max(values) * 1.15, 1e-9)
-        step = self.width() / (KEPT - 1)
-        start = self.width() - step * (len(values) - 1)
-        points = [
-            QPointF(start + step * index, self.height() - 2 - (self.height() - 4) * value / top)
-            for index, value in enumerate(values)
-        ]
         painter = QPainter(self)
+        values = tokens()
+        base = self.height() - 1.0
+        painter.fillRect(QRectF(0, base, self.width(), 1), colour(values.track))
+        if not self._runs:
+            return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        line = QPainterPath(points[0])
-        for point in points[1:]:
-            line.lineTo(point)
-        ground = QPainterPath(line)
-        ground.lineTo(points[-1].x(), self.height())
-        ground.lineTo(points[0].x(), self.height())
-        ink = tokens().node(self._colour)
+        ink = values.node(self._colour)
         shade = QLinearGradient(0, 0, 0, self.height())
         shade.setColorAt(0, colour(ink, 0.28))
         shade.setColorAt(1, colour(ink, 0.0))
-        painter.fillPath(ground, shade)
-        painter.setPen(QPen(colour(ink), 1.5))
-        painter.drawPath(line)
+        pen = QPen(colour(ink), 1.4)
+        for run in self._runs:
+            points = [QPointF(x * (self.width() - 1), base - 1 - (self.height() - 5) * y) for x, y in run]
+            if len(points) == 1:
+                points.append(points[0] + QPointF(1.5, 0))
+            ground = QPolygonF([*points, QPointF(points[-1].x(), base), QPointF(points[0].x(), base)])
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(shade)
+            painter.drawPolygon(ground)
+            painter.setPen(pen)
+            painter.drawPolyline(points)
 
 
 class Dot(QWidget):
@@ -115,6 +141,11 @@ class Dot(QWidget):
         super().__init__(parent)
         self._colour = node_colour
         self.setFixedSize(11, 11)
+
+    def set_colour(self, node_colour: int) -> None:
+        if node_colour != self._colour:
+            self._colour = node_colour
+            self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from app.core.controller import NodeMove
 from app.core.errors import ShardboardError
 from app.core.placement.budget import memory_problems, needs
 from app.core.placement.history import EditHistory
+from app.core.placement.pins import balance_around
 from app.core.placement.placement import Placement, even_split, problems
 from app.core.placement.prediction import predict
-from app.core.placement.solver import NodeCapacity, WhyNot, balance
-from app.core.snapshot import DeploymentState, ModelView, NodeState, NodeView, Snapshot
+from app.core.placement.solver import NodeCapacity, WhyNot
+from app.core.snapshot import DeploymentState, MachineFigures, ModelView, NodeState, NodeView, Snapshot
 from app.ui import words
 from app.ui.board.gesture import Run
 from app.ui.board.state import BoardRules, BoardState, NodeOutlook, Outlooks
 
+if TYPE_CHECKING:
+    from app.core.controller import NodeMove
+
 NO_MACHINES = "Add a machine first."
 NO_MODEL = "Choose a model first."
+NO_SPEED = "The speed is not known until these machines have run once, or were measured (see a machine's menu)."
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the user has staged: edits of a placement of one model, and the context."""
+    """What the user has staged: edits of a placement of one model, the context, and the nodes whose ranges Balance
+    leaves where they are."""
 
     model: str
     history: EditHistory
     context: int
+    pins: frozenset[str] = frozenset()
+    spares: bool | None = None  # None: as it is deployed
 
 
 def usable(node: NodeView) -> bool:
@@ -41,7 +50,7 @@ def available(node: NodeView) -> int | None:
     return node.memory.shard_available + ours
 
 
-def starting_placement(snapshot: Snapshot, context: int) -> Placement:
+def starting_placement(snapshot: Snapshot, context: int, proposal: Placement | WhyNot | None = None) -> Placement:
     """What the board begins with: what is deployed, else a balanced proposal, else an even one."""
     model, deployed = snapshot.model, snapshot.deployment
     assert model is not None
@@ -49,24 +58,34 @@ def starting_placement(snapshot: Snapshot, context: int) -> Placement:
     if deployed.placement is not None and deployed.model == model.name and deployed.placement.layer_count == count:
         return deployed.placement
     names = [node.name for node in snapshot.nodes if usable(node)] or [node.name for node in snapshot.nodes]
-    found = balanced(snapshot, context)
+    found = proposal or balanced(snapshot, context)
     if isinstance(found, Placement):
         return found
     return even_split(names, count, model.inventory.forbidden_cuts) if names else Placement(count, ())
 
 
-def balanced(snapshot: Snapshot, context: int) -> Placement | WhyNot:
-    """Layers over all machines that are ready."""
+def speeds(snapshot: Snapshot) -> dict[str, float]:
+    """Seconds per byte of weights: of each machine's last runs, else by its quick reading."""
+    quick = {name: 1 / each.read_bytes_per_s for name, each in snapshot.figures.items() if each.read_bytes_per_s}
+    return {**quick, **snapshot.seconds_per_byte}
+
+
+def balanced(
+    snapshot: Snapshot, context: int, placement: Placement | None = None, pins: frozenset[str] = frozenset()
+) -> Placement | WhyNot:
+    """Layers over all machines that are ready; the ranges of pinned nodes stay where they are in this placement."""
     if snapshot.model is None:
         return WhyNot(NO_MODEL)
+    inventory = snapshot.model.inventory
+    measured = speeds(snapshot)
     capacities = [
-        NodeCapacity(node.name, room, snapshot.seconds_per_byte.get(node.name))
+        NodeCapacity(node.name, room, measured.get(node.name))
         for node in snapshot.nodes
         if usable(node) and (room := available(node)) is not None
     ]
     if not capacities:
         return WhyNot("No machine is ready yet.")
-    return balance(snapshot.model.inventory, capacities, context)
+    return balance_around(inventory, placement or Placement(inventory.layer_count, ()), pins, capacities, context)
 
 
 def outlooks(snapshot: Snapshot, placement: Placement, context: int) -> Outlooks:
@@ -96,29 +115,35 @@ def outlooks(snapshot: Snapshot, placement: Placement, context: int) -> Outlooks
 
 
 def forecast(snapshot: Snapshot, placement: Placement, context: int) -> str:
-    """Predicted speed in words, from measured figures only."""
+    """Predicted speed in words, from measured figures only, and which these are."""
     assert snapshot.model is not None
-    hops = {n.name: n.stage.hop_ms.p50 for n in snapshot.nodes if n.stage and n.stage.hop_ms}
+    hops = {name: each.hop_ms for name, each in snapshot.figures.items() if each.hop_ms is not None}
     inventory = snapshot.model.inventory
     whole = needs(inventory, 0, inventory.layer_count - 1, context).total
     holders = [node.name for node in snapshot.nodes if (available(node) or 0) >= whole]
-    predicted = predict(placement, inventory, snapshot.seconds_per_byte, hops, holders)
+    predicted = predict(placement, inventory, speeds(snapshot), hops, holders)
+    rate = ""
+    quick = [name for name in placement.nodes if name not in snapshot.seconds_per_byte]
+    basis = " by a quick reading" if quick else ""
+    if predicted.decode_tokens_per_s:
+        rate = f"est. {words.tokens_per_s(predicted.decode_tokens_per_s)}{basis}"
+    elif predicted.at_most_tokens_per_s:
+        rate = f"at most {words.tokens_per_s(predicted.at_most_tokens_per_s)}{basis}, hops not measured"
     parts = [
-        f"est. {words.tokens_per_s(predicted.decode_tokens_per_s)}" if predicted.decode_tokens_per_s else "",
+        rate,
         f"slowest: {predicted.slowest_node}" if predicted.slowest_node else "",
         f"{predicted.single_node_faster} alone would be faster" if predicted.single_node_faster else "",
     ]
     return " · ".join(part for part in parts if part)
 
 
-def summary(model: ModelView, placement: Placement, speed: str) -> str:
+def summary(model: ModelView, placement: Placement) -> str:
     inventory = model.inventory
     parts = [
         words.count(inventory.layer_count, "layer"),
         words.count(len(placement.stages), "stage"),
         f"{words.size(inventory.total_bytes)} weights",
         inventory.quantization or inventory.dtype,
-        speed,
     ]
     return " · ".join(part for part in parts if part)
 
@@ -130,16 +155,28 @@ def changes(placement: Placement, deployed: Placement | None) -> int:
     return sum(before.get(node) != after.get(node) for node in before.keys() | after.keys())
 
 
-def move_words(moves: tuple[NodeMove, ...]) -> str:
-    """What Deploy will move."""
-    sends = [f"{words.size(move.send_bytes)} to {move.node}" for move in moves if move.send_bytes]
-    if not sends:
+def move_words(moves: tuple[NodeMove, ...], figures: Mapping[str, MachineFigures] | None = None) -> str:
+    """What Deploy will move, and how long that takes where the rate to each of these machines was measured."""
+    sent = [move for move in moves if move.send_bytes]
+    if not sent:
         return "Deploy sends nothing: every machine holds its layers."
-    return f"Deploy sends {words.listed(sends)}."
+    sends = words.listed([f"{words.size(move.send_bytes)} to {move.node}" for move in sent])
+    known = figures or {}
+    rates = [each.push_bytes_per_s if (each := known.get(move.node)) else None for move in sent]
+    seconds = [move.send_bytes / rate for move, rate in zip(sent, rates, strict=True) if rate]
+    if len(seconds) < len(sent):
+        return f"Deploy moves {sends}."
+    return f"Deploy moves {sends}, {words.about(max(seconds))} at the rate of the last push."
 
 
-def board_state(snapshot: Snapshot, draft: Draft | None, moves: tuple[NodeMove, ...]) -> BoardState:
-    """Everything the board shows."""
+def board_state(
+    snapshot: Snapshot,
+    draft: Draft | None,
+    moves: tuple[NodeMove, ...] | None,
+    proposal: Placement | WhyNot | None = None,
+) -> BoardState:
+    """Everything the board shows. moves: None where they are not known yet. proposal: what Balance would make of it,
+    where the caller knows."""
     model = snapshot.model
     if model is None or draft is None or not snapshot.nodes:
         hint = NO_MODEL if model is None else NO_MACHINES
@@ -161,14 +198,20 @@ def board_state(snapshot: Snapshot, draft: Draft | None, moves: tuple[NodeMove, 
     placement = history.present
     deployed = snapshot.deployment.placement if snapshot.deployment.state is DeploymentState.READY else None
     same_context = snapshot.deployment.context_tokens == context
-    changed = changes(placement, deployed) or (0 if same_context or deployed is None else 1)
+    spares = snapshot.spares.wanted if draft.spares is None else draft.spares
+    same_rest = same_context and spares == snapshot.spares.wanted
+    changed = changes(placement, deployed) or (0 if same_rest or deployed is None else 1)
     names = tuple(node.name for node in snapshot.nodes)
     wrong = problems(placement, names, inventory.forbidden_cuts) or memory_problems(
         placement, inventory, {node.name: available(node) for node in snapshot.nodes}, context
     )
-    unusable = [f"{n.name}: {n.state_text}" for n in snapshot.nodes if n.name in placement.nodes and not usable(n)]
+    unusable = [
+        n.state_text if n.name in n.state_text else f"{n.name}: {n.state_text}"
+        for n in snapshot.nodes
+        if n.name in placement.nodes and not usable(n) and n.state_text not in news(snapshot)
+    ]
     sentences = (*(problem.sentence for problem in wrong), *unusable)
-    found = balanced(snapshot, context)
+    found = proposal or balanced(snapshot, context, placement, draft.pins)
 
     def give(before: Placement, node: str, run: Run) -> Placement:
         after = before.assign(node, run.first, run.last)
@@ -181,7 +224,7 @@ def board_state(snapshot: Snapshot, draft: Draft | None, moves: tuple[NodeMove, 
         outlook=lambda wanted: outlooks(snapshot, wanted, context),
         give=give,
         weights=inventory.weights_bytes,
-        forecast=lambda wanted: summary(model, wanted, forecast(snapshot, wanted, context)),
+        forecast=lambda wanted: forecast(snapshot, wanted, context),
     )
     return BoardState(
         model=model.name,
@@ -192,7 +235,8 @@ def board_state(snapshot: Snapshot, draft: Draft | None, moves: tuple[NodeMove, 
         outlooks=outlooks(snapshot, placement, context),
         rules=rules,
         forbidden=inventory.forbidden_cuts,
-        summary=summary(model, placement, forecast(snapshot, placement, context)),
+        summary=summary(model, placement),
+        speed=forecast(snapshot, placement, context) or NO_SPEED,
         problems=sentences,
         changes=changed,
         deployed=deployed is not None,
@@ -204,12 +248,52 @@ def board_state(snapshot: Snapshot, draft: Draft | None, moves: tuple[NodeMove, 
         if found == placement
         else "",
         deploy_why_not=_deploy_why_not(snapshot, sentences, changed, deployed is not None),
-        deploy_note=move_words(moves) if changed and not sentences else "",
+        deploy_note=move_words(moves, snapshot.figures) if moves is not None and changed and not sentences else "",
+        pins=draft.pins & frozenset(placement.nodes),
+        saved=tuple(each.name for each in snapshot.saved),
+        save_why_not=sentences[0] if problems(placement, names, inventory.forbidden_cuts) else "",
+        news=news(snapshot),
+        busy=busy_words(snapshot),
+        spares=spares,
+        spares_why_not="" if len(snapshot.nodes) > 1 else "A spare needs a second machine: add one.",
+        spares_note=snapshot.spares.text,
+        spare_on=spare_words(snapshot, placement),
     )
 
 
+def spare_words(snapshot: Snapshot, placement: Placement) -> dict[str, str]:
+    """Where the spares of each node's range lie, for those whose range is the one that runs."""
+    result: dict[str, str] = {}
+    for spare in snapshot.spares.spares:
+        stage = placement.stage_of(spare.runs_on)
+        if stage is not None and stage.first <= spare.first and spare.last <= stage.last:
+            where = f"spare on {spare.node}" + ("" if spare.there else ", on its way")
+            result[spare.runs_on] = f"{result[spare.runs_on]}; {where}" if spare.runs_on in result else where
+    return result
+
+
+def news(snapshot: Snapshot) -> str:
+    """What happens to the deployment just now, in a sentence; "" while it simply runs."""
+    deployment = snapshot.deployment
+    if deployment.state is DeploymentState.DEPLOYING or deployment.coming is not None:
+        return deployment.text
+    return ""
+
+
+def busy_words(snapshot: Snapshot) -> str:
+    """What the Deploy button says while stages change; "" else."""
+    if not under_way(snapshot):
+        return ""
+    return "Recovering…" if snapshot.deployment.text.startswith("Recovering") else "Deploying…"
+
+
+def under_way(snapshot: Snapshot) -> bool:
+    """Whether stages are being loaded, moved or recovered."""
+    return snapshot.deployment.state is DeploymentState.DEPLOYING or snapshot.deployment.coming is not None
+
+
 def _deploy_why_not(snapshot: Snapshot, sentences: tuple[str, ...], changed: int, deployed: bool) -> str:
-    if snapshot.deployment.state is DeploymentState.DEPLOYING:
+    if under_way(snapshot):
         return "A deployment is under way."
     if sentences:
         return sentences[0]

@@ -7,12 +7,13 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 
 from app.core.generation.accounting import KINDS, Lap, part_ms
 from app.ui import words
+from app.ui.text import tr
 from app.ui.theme import SPACE, colour, sans, tokens
-from app.ui.theme.tokens import TEXT
+from app.ui.theme.tokens import TEXT, scaled
 from app.ui.widgets.labels import plain_tooltip
 from shardd.stage.timings import percentile
 
@@ -56,7 +57,7 @@ def details(lap: Lap, number: int, machines: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-class LatencyBars(QWidget):
+class LatencyBars(QLabel):  # to a screen reader a plain widget would have no role
     """One bar a lap, the newest at the right. Hovering, or Left and Right, gives a bar's numbers.
 
     Attributes: chosen, the bar (counted among those shown) whose numbers are given, None for none.
@@ -69,14 +70,19 @@ class LatencyBars(QWidget):
         self._colours: tuple[int, ...] = ()
         self._legend: tuple[tuple[str, float], ...] = ()
         self.chosen: int | None = None
-        self.setAccessibleName("Latency of the latest tokens")
+        self.setAccessibleName(tr("Latency of the latest tokens"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        self.setFixedHeight(HEIGHT + LEGEND_HEIGHT)
+        self.setFixedHeight(HEIGHT + scaled(LEGEND_HEIGHT))
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self.setFixedHeight(HEIGHT + scaled(LEGEND_HEIGHT))
+
     def sizeHint(self) -> QSize:
-        return QSize(240, HEIGHT + LEGEND_HEIGHT)
+        return QSize(240, HEIGHT + scaled(LEGEND_HEIGHT))
 
     def show_laps(
         self,
@@ -169,7 +175,7 @@ class LatencyBars(QWidget):
         values = tokens()
         painter.setFont(sans(TEXT.small))
         metrics = painter.fontMetrics()
-        x, baseline = 0, HEIGHT + LEGEND_HEIGHT - 5
+        x, baseline = 0, HEIGHT + scaled(LEGEND_HEIGHT) - 5
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for stage, (node, share) in enumerate(self._legend):
             text = f"{node} {100 * share:.0f} %"

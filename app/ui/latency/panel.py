@@ -14,6 +14,7 @@ from app.core.snapshot import NodeView, Snapshot
 from app.ui import words
 from app.ui.chat.answer import shares
 from app.ui.latency.bars import LatencyBars
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import Card, PillLabel, WrappedLabel, label, push_button
 from app.ui.widgets import explain as explain_button
@@ -46,7 +47,7 @@ class LatencyPanel(Card):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Latency lane")
+        self.setAccessibleName(tr("Latency lane"))
         self._live: Iterable[TokenEvent] = ()
         self._stages: Sequence[Placed] = ()
         self._earlier: tuple[NodeView, ...] = ()
@@ -55,15 +56,15 @@ class LatencyPanel(Card):
         self.model = ""
         self.paused = False
         self.median = PillLabel()
-        self.median.setAccessibleName("Median time of a token")
+        self.median.setAccessibleName(tr("Median time of a token"))
         self.pause = push_button("Pause", "quiet", self._toggle_pause)
         self.export = push_button("Export", "quiet", self.export_wanted.emit)
-        self.export.setAccessibleName("Export the latency lane")
+        self.export.setAccessibleName(tr("Export the latency lane"))
         for button in (self.pause, self.export):
             button.setProperty("slim", True)
         self.bars = LatencyBars()
         self.sentence = WrappedLabel(NOTHING, "muted")
-        self.sentence.setAccessibleName("Why a token takes as long as it does")
+        self.sentence.setAccessibleName(tr("Why a token takes as long as it does"))
         row = QHBoxLayout()
         row.setSpacing(SPACE.xs)
         row.addWidget(label("Latency", "strong"))
@@ -119,7 +120,7 @@ class LatencyPanel(Card):
 
     def _set_paused(self, paused: bool) -> None:
         self.paused = paused
-        self.pause.setText("Resume" if paused else "Pause")
+        self.pause.setText(tr("Resume") if paused else tr("Pause"))
 
     def _show(self) -> None:
         if not self.paused:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
 
-from app.core.library.hub import HubModel
-from app.core.library.library import LibraryView
-from app.core.library.models import FoundModel
-from app.core.library.weigh import Weighed
+from app.core.library.view import LibraryView
 from app.core.snapshot import Snapshot
 from app.ui import words
 from app.ui.models import facts
 from app.ui.models.facts import Said
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import Card, ElidedLabel, IconButton, PillLabel, WrappedLabel, explain, push_button, set_tone
 from app.ui.widgets.labels import plain_tooltip
+
+if TYPE_CHECKING:
+    from app.core.library.hub import HubModel
+    from app.core.library.models import FoundModel
+    from app.core.library.weigh import Weighed
 
 BITS = (4, 8)
 LOOKING = Said("Looking into it…")
@@ -86,7 +90,7 @@ class ModelCard(Card):
     def show_weighed(self, weighed: Weighed) -> None:
         self.weighed = weighed
         self.size_pill.set(words.size(weighed.inventory.total_bytes))
-        self.size_pill.setToolTip("its weights")
+        self.size_pill.setToolTip(tr("its weights"))
         self.kind_pill.set(facts.kind_words(weighed.inventory))
         self.kind_pill.setToolTip(plain_tooltip(weighed.inventory.quantization or "full precision"))
 
@@ -125,8 +129,8 @@ class DiskCard(ModelCard):
         self.finish()
         self.size_pill.set(words.size(model.bytes))
         self.third_pill.set(model.source)
-        self.third_pill.setToolTip("where it came from")
-        self.facts.setText("Not looked into yet")
+        self.third_pill.setToolTip(tr("where it came from"))
+        self.facts.setText(tr("Not looked into yet"))
 
     @property
     def stops(self) -> tuple[QWidget, ...]:
@@ -200,7 +204,7 @@ class HubCard(ModelCard):
         self.buttons.addWidget(self.pull)
         self.finish()
         self.size_pill.set(words.size(model.bytes) if model.bytes else "")
-        self.size_pill.setToolTip("of the whole repository, as the hub says")
+        self.size_pill.setToolTip(tr("of the whole repository, as the hub says"))
         self.kind_pill.set(model.quantization)
         self.third_pill.set(model.licence)
         self.third_pill.setToolTip(plain_tooltip(f"licence: {model.licence}"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.core.library.library import LibraryView
-from app.core.library.models import FoundModel
+from app.core.library.view import LibraryView
 from app.core.snapshot import Snapshot
 from app.ui.models import facts
 from app.ui.models.cards import LOOKING, DiskCard, tab_through
@@ -14,6 +15,9 @@ from app.ui.models.facts import Said
 from app.ui.models.outlook import Outlook
 from app.ui.theme import SPACE
 from app.ui.widgets import Card, ResponsiveGrid, WrappedLabel, label, push_button
+
+if TYPE_CHECKING:
+    from app.core.library.models import FoundModel
 
 CARD_WIDTH = 390
 EMPTY = "No model is on this disk yet. Look on the hub, or add a folder that holds one."

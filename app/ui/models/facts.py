@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from app.core.library.fits import Fit
-from app.core.library.hub import HubModel
-from app.core.library.library import Download, LibraryView
-from app.core.library.models import FoundModel
 from app.core.placement.solver import NodeCapacity
 from app.core.snapshot import DeploymentState, ShardView, Snapshot
 from app.ui import words
 from app.ui.cluster.planning import available, usable
-from shardd.model.inventory import Inventory
+
+if TYPE_CHECKING:
+    from app.core.library.fits import Fit
+    from app.core.library.hub import HubModel
+    from app.core.library.library import Download, LibraryView
+    from app.core.library.models import FoundModel
+    from shardd.model.inventory import Inventory
 
 NO_MACHINES = "Add a machine on the Cluster page to see whether it fits."
 NO_SPEED = "How fast it is will be known when these machines have run a model once."

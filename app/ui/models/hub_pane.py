@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.core.errors import SentenceError
-from app.core.library.hub import HubModel
-from app.core.library.library import LibraryView
+from app.core.library.view import LibraryView
 from app.ui import words
 from app.ui.bridge import CoreBridge, Stream
 from app.ui.models import facts
@@ -16,6 +17,9 @@ from app.ui.models.disk_pane import CARD_WIDTH
 from app.ui.models.outlook import Outlook
 from app.ui.theme import SPACE
 from app.ui.widgets import Banner, ResponsiveGrid, WrappedLabel
+
+if TYPE_CHECKING:
+    from app.core.library.hub import HubModel
 
 PATIENCE_MS = 4000
 BROWSING = "The models for MLX that most people download, from mlx-community."

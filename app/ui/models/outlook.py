@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.core.errors import SentenceError
-from app.core.library.fits import Fit, assess, slim
-from app.core.library.library import Library
-from app.core.library.weigh import Weighed, weigh
+from app.core.library.fits import assess, slim
 from app.core.snapshot import Snapshot
 from app.ui.bridge import CoreBridge
 from app.ui.models.facts import Cluster, Said, about_same, cluster_of, fit_said, kind
+
+if TYPE_CHECKING:
+    from app.core.library.fits import Fit
+    from app.core.library.library import Library
+    from app.core.library.weigh import Weighed
 
 AGAIN_MS = 10_000  # machines' memory moves all the time; what is said of models need not
 
@@ -127,6 +131,8 @@ class Outlook(QObject):
 
 
 def _slim(text: str, library: Library) -> Weighed:
+    from app.core.library.weigh import weigh  # on a thread of its own: it brings the hub's client
+
     weighed = weigh(text, library)
     return replace(weighed, inventory=slim(weighed.inventory))
 

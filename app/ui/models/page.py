@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QMessageBox, QVBoxLayout, QWidget
 
-from app.core.library.conversions import Conversion
-from app.core.library.library import Download, LibraryView, Removal
-from app.core.library.models import FoundModel
+from app.core.library.view import LibraryView
 from app.core.snapshot import Snapshot
 from app.ui import words
 from app.ui.bridge import CoreBridge
@@ -20,8 +19,14 @@ from app.ui.models.hub_pane import HubPane
 from app.ui.models.outlook import Outlook
 from app.ui.models.token_dialog import TokenDialog, known_token
 from app.ui.models.transfers import Transfers
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import Banner, label, page_scroll, push_button
+
+if TYPE_CHECKING:
+    from app.core.library.conversions import Conversion
+    from app.core.library.library import Download, Removal
+    from app.core.library.models import FoundModel
 
 DEBOUNCE_MS = 350
 PLACEHOLDERS = {"disk": "Find on this disk", "hub": "Search the hub: qwen3 4bit, or owner/name"}
@@ -44,7 +49,7 @@ class ModelsPage(QWidget):
         self.transfers = Transfers()
         self.search = QLineEdit()
         self.search.setClearButtonEnabled(True)
-        self.search.setAccessibleName("Search models")
+        self.search.setAccessibleName(tr("Search models"))
         self.search.setMinimumWidth(260)
         self.search.setMaximumWidth(460)
         self._debounce = QTimer(self)
@@ -62,7 +67,7 @@ class ModelsPage(QWidget):
         self.token_button = push_button("Hub token…", "", self.enter_token)
         self.add_button = push_button("Add folder…", "", self._add_folder)
         self.look_button = push_button("Look again", "", self.refresh)
-        self.look_button.setToolTip("Looks at this disk again")
+        self.look_button.setToolTip(tr("Looks at this disk again"))
         for button in (self.token_button, self.add_button, self.look_button):
             top.addWidget(button)
         tabs = QHBoxLayout()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from app.core.controller import Controller
 from app.ui.bridge import CoreBridge
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import Banner, WrappedLabel, explain, label, push_button
+
+if TYPE_CHECKING:
+    from app.core.controller import Controller
 
 WHY = (
     "Gated and private models need a token of your account on the hub. Make one there under Settings, Access Tokens; "
@@ -26,13 +30,13 @@ class TokenDialog(QDialog):
     def __init__(self, bridge: CoreBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bridge = bridge
-        self.setWindowTitle("Hub token")
+        self.setWindowTitle(tr("Hub token"))
         self.setMinimumWidth(480)
         self.status = WrappedLabel("Looking…", "muted")
         self.field = QLineEdit()
         self.field.setEchoMode(QLineEdit.EchoMode.Password)
-        self.field.setPlaceholderText("hf_…")
-        self.field.setAccessibleName("Hub token")
+        self.field.setPlaceholderText(tr("hf_…"))
+        self.field.setAccessibleName(tr("Hub token"))
         self.field.textChanged.connect(lambda _text: self._show_buttons())
         self.field.returnPressed.connect(self.keep)
         self.banner = Banner()

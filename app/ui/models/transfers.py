@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLayout, QProgressBar, QVBoxLayout, QWidget
 
-from app.core.library.conversions import Conversion
-from app.core.library.library import Download, LibraryView
 from app.ui import words
 from app.ui.models import facts
 from app.ui.models.cards import tab_through
 from app.ui.theme import SPACE
 from app.ui.widgets import Card, ElidedLabel, Line, PillLabel, ValueLabel, WrappedLabel, explain, label, push_button
+
+if TYPE_CHECKING:
+    from app.core.library.conversions import Conversion
+    from app.core.library.library import Download, LibraryView
 
 WORDS = {"running": "downloading", "verifying": "checking"}
 TONES = {"running": "info", "verifying": "info", "waiting": "warning", "failed": "danger", "done": "success"}
@@ -99,6 +102,8 @@ class DownloadRow(TransferRow):
         self.go.setAccessibleName(f"{word} {download.repo}")
         explain(self.go, "", "What came is kept" if word == "Pause" else "Goes on where it stopped")
         done = download.state == "done"
+        for value in (self.amount, self.rate, self.left):
+            value.setVisible(not done)  # the text says it
         self.end.setText("Dismiss" if done else "Cancel")
         self.end.setAccessibleName(f"{self.end.text()} {download.repo}")
         explain(self.end, "", "Takes it off this list; the model stays" if done else "Deletes what came of it")

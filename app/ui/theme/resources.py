@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QFontDatabase, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QFont, QFontDatabase, QIcon, QPainter, QPixmap, QPixmapCache
 from PySide6.QtSvg import QSvgRenderer
 
 from app.ui.theme.tokens import TEXT
@@ -29,19 +29,19 @@ def load_fonts() -> tuple[str, ...]:
     return tuple(dict.fromkeys(families))
 
 
-def sans(size: int = TEXT.body, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
-    """Inter with figures of one width, so that a number that changes does not move its neighbours."""
+def sans(size: int | None = None, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+    """Inter with figures of one width, so that a number that changes does not move its neighbours. size: of TEXT."""
     font = QFont(SANS)
-    font.setPixelSize(size)
+    font.setPixelSize(TEXT.body if size is None else size)
     font.setWeight(weight)
     font.setFeature(QFont.Tag("tnum"), 1)
     font.setStyleHint(QFont.StyleHint.SansSerif)
     return font
 
 
-def mono(size: int = TEXT.small, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+def mono(size: int | None = None, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
     font = QFont(MONO)
-    font.setPixelSize(size)
+    font.setPixelSize(TEXT.small if size is None else size)
     font.setWeight(weight)
     font.setStyleHint(QFont.StyleHint.Monospace)
     font.setFixedPitch(True)
@@ -59,6 +59,11 @@ def icon(name: str, colour: str, disabled: str | None = None, size: int = 18) ->
 
 
 def icon_pixmap(name: str, colour: str, size: int = 18, ratio: float = 1.0) -> QPixmap:
+    """Drawn once and then taken from Qt's own store: a chat has hundreds of them."""
+    key = f"shardboard/{name}/{colour}/{size}/{ratio}"
+    kept = QPixmap()
+    if QPixmapCache.find(key, kept):
+        return kept
     svg = (resources_dir() / "icons" / f"{name}.svg").read_text(encoding="utf-8").replace("currentColor", colour)
     pixmap = QPixmap(QSize(size, size) * ratio)
     pixmap.setDevicePixelRatio(ratio)
@@ -66,4 +71,5 @@ def icon_pixmap(name: str, colour: str, size: int = 18, ratio: float = 1.0) -> Q
     painter = QPainter(pixmap)
     QSvgRenderer(QByteArray(svg.encode())).render(painter, QRectF(0, 0, size, size))
     painter.end()
+    QPixmapCache.insert(key, pixmap)
     return pixmap

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.ui.theme.tokens import RADIUS, TEXT, Tokens
+from app.ui.theme.tokens import RADIUS, TEXT, Tokens, scaled
 
 
 def stylesheet(t: Tokens, icons: Path) -> str:
@@ -30,12 +30,14 @@ QLabel[role="heading"] {{ font-size: {TEXT.heading}px; font-weight: 600; }}
 QLabel[role="strong"] {{ font-weight: 600; }}
 QLabel[role="muted"] {{ color: {t.text_muted}; }}
 QLabel[role="small"] {{ color: {t.text_muted}; font-size: {TEXT.small}px; }}
-QLabel[role="mono"] {{ font-family: "JetBrains Mono"; font-size: {TEXT.small}px; }}
+QLabel[role="mono"], QPlainTextEdit[role="mono"], QListView[role="mono"] {{
+    font-family: "JetBrains Mono"; font-size: {TEXT.small}px; }}
 QLabel[role="danger"] {{ color: {t.danger}; }}
 QLabel[role="warning"] {{ color: {t.warning}; }}
 QLabel[role="success"] {{ color: {t.success}; }}
 QLabel[role="pill"] {{ background: {t.raised}; color: {t.text_muted}; font-size: {TEXT.small}px;
-    border-radius: 9px; padding: 1px 8px; min-height: 16px; max-height: 16px; }}
+    border-radius: {scaled(16) // 2 + 1}px; padding: 1px 8px; min-height: {scaled(16)}px;
+    max-height: {scaled(16)}px; }}
 QLabel[role="pill"][tone="danger"] {{ background: {t.danger_surface}; color: {t.danger}; }}
 QLabel[role="pill"][tone="warning"] {{ background: {t.warning_surface}; color: {t.warning}; }}
 QLabel[role="pill"][tone="success"] {{ background: {t.success_surface}; color: {t.success}; }}
@@ -47,7 +49,7 @@ def _buttons(t: Tokens) -> str:
     r = RADIUS.control
     return f"""
 QPushButton {{ background: {t.raised}; border: 1px solid {t.border}; border-radius: {r}px;
-    padding: 5px 12px; min-height: 18px; }}
+    padding: 5px 12px; min-height: {scaled(18)}px; }}
 QPushButton:hover {{ background: {t.hover}; }}
 QPushButton:pressed, QPushButton:checked {{ background: {t.pressed}; }}
 QPushButton:focus {{ border: 1px solid {t.accent_text}; }}
@@ -60,6 +62,7 @@ QPushButton[kind="primary"]:focus {{ border: 1px solid {t.text}; }}
 QPushButton[kind="primary"]:disabled {{ background: {t.raised}; color: {t.text_disabled};
     border: 1px solid {t.border}; }}
 QPushButton[kind="danger"] {{ color: {t.danger}; }}
+QPushButton[kind="danger"]:disabled {{ color: {t.text_disabled}; }}
 QPushButton[kind="quiet"] {{ background: transparent; border: 1px solid transparent; color: {t.text_muted};
     padding: 5px 9px; }}
 QPushButton[kind="quiet"]:hover {{ background: {t.hover}; color: {t.text}; }}
@@ -87,23 +90,25 @@ def _fields(t: Tokens, icons: Path) -> str:
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ background: {t.raised};
     border: 1px solid {t.border}; border-radius: {r}px; padding: 4px 8px; selection-background-color: {t.selection};
     selection-color: {t.text}; }}
-QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ min-height: 20px; }}
+QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox {{ min-height: {scaled(20)}px; }}
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus {{
     border: 1px solid {t.accent_text}; }}
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {{ color: {t.text_disabled};
     background: transparent; }}
-QComboBox::drop-down {{ border: none; width: 22px; }}
-QComboBox::down-arrow {{ image: url("{image["chevron-down"]}"); width: 14px; height: 14px; }}
+QComboBox::drop-down {{ border: none; width: {scaled(22)}px; }}
+QComboBox::down-arrow {{ image: url("{image["chevron-down"]}"); width: {scaled(14)}px; height: {scaled(14)}px; }}
 QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.border_strong}; padding: 4px;
     outline: none; selection-background-color: {t.hover}; selection-color: {t.text}; }}
 QSpinBox::up-button, QDoubleSpinBox::up-button {{ subcontrol-origin: border; subcontrol-position: top right;
-    border: none; width: 20px; margin: 2px 2px 0 0; }}
+    border: none; width: {scaled(20)}px; margin: 2px 2px 0 0; }}
 QSpinBox::down-button, QDoubleSpinBox::down-button {{ subcontrol-origin: border;
-    subcontrol-position: bottom right; border: none; width: 20px; margin: 0 2px 2px 0; }}
-QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{image["chevron-up"]}"); width: 11px; height: 11px; }}
-QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{image["chevron-down"]}"); width: 11px;
-    height: 11px; }}
+    subcontrol-position: bottom right; border: none; width: {scaled(20)}px; margin: 0 2px 2px 0; }}
+QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{image["chevron-up"]}"); width: {scaled(11)}px;
+    height: {scaled(11)}px; }}
+QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{image["chevron-down"]}"); width: {scaled(11)}px;
+    height: {scaled(11)}px; }}
 QCheckBox, QRadioButton {{ spacing: 8px; background: transparent; }}
+QCheckBox:disabled, QRadioButton:disabled {{ color: {t.text_disabled}; }}
 QCheckBox::indicator, QRadioButton::indicator {{ width: 16px; height: 16px; border: 1px solid {t.border_strong};
     background: {t.raised}; }}
 QCheckBox::indicator {{ border-radius: 4px; }}
@@ -135,6 +140,10 @@ QListView, QTreeView, QTableView {{ background: {t.surface}; border: 1px solid {
 QListView::item {{ padding: 6px 8px; border-radius: {RADIUS.small}px; }}
 QListView::item:hover {{ background: {t.raised}; }}
 QListView::item:selected {{ background: {t.hover}; color: {t.text}; }}
+QHeaderView, QTableView QTableCornerButton::section {{ background: {t.surface}; border: none; }}
+QHeaderView::section {{ background: {t.surface}; color: {t.text_muted}; border: none;
+    border-bottom: 1px solid {t.border}; padding: 4px 8px; }}
+QTableView::item {{ padding: 4px 8px; }}
 QListView:focus, QTreeView:focus, QTableView:focus {{ border: 1px solid {t.accent_text}; }}
 """
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QStyleFactory
 
 from app.ui.theme.resources import load_fonts, resources_dir, sans
 from app.ui.theme.stylesheet import stylesheet
-from app.ui.theme.tokens import DARK, LIGHT, Tokens
+from app.ui.theme.tokens import DARK, LEAST_SCALE, LIGHT, MOST_SCALE, SCALE_PROPERTY, Tokens, text_scale
 
 MODES: Final = ("system", "dark", "light")
 
@@ -18,20 +18,20 @@ MODES: Final = ("system", "dark", "light")
 class Theme(QObject):
     """The look of the whole application.
 
-    Attributes: mode, one of MODES; tokens, the scheme in force.
-    Signals: changed(), after the palette and the stylesheet were replaced. Widgets that only paint with tokens()
-    need not listen: Qt repaints them.
+    Attributes: mode, one of MODES; tokens, the scheme in force; scale, how large text is (1 is the usual size).
+    Signals: changed(), after the palette, the font and the stylesheet were replaced. Widgets that only paint with
+    tokens() need not listen: Qt repaints them.
     """
 
     changed = Signal()
 
-    def __init__(self, app: QApplication, mode: str = "system") -> None:
+    def __init__(self, app: QApplication, mode: str = "system", scale: float = 1.0) -> None:
         super().__init__(app)
         self._app = app
         self._mode = mode if mode in MODES else "system"
         load_fonts()
         app.setStyle(QStyleFactory.create("Fusion"))
-        app.setFont(sans())
+        app.setProperty(SCALE_PROPERTY, _fitting(scale))
         app.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
         self._apply()
 
@@ -52,6 +52,17 @@ class Theme(QObject):
             self._mode = mode
             self._apply()
 
+    @property
+    def scale(self) -> float:
+        return text_scale()
+
+    def set_scale(self, scale: float) -> None:
+        """Text of this size, within 0.8 and 2, everywhere and at once."""
+        chosen = _fitting(scale)
+        if chosen != self.scale:
+            self._app.setProperty(SCALE_PROPERTY, chosen)
+            self._apply()
+
     def toggle(self) -> None:
         """Dark becomes light and light dark, whatever the system says."""
         self.set_mode("light" if self.tokens.dark else "dark")
@@ -67,9 +78,14 @@ class Theme(QObject):
         else:
             self._app.styleHints().unsetColorScheme()
             values = self.tokens
+        self._app.setFont(sans())
         self._app.setPalette(palette(values))
         self._app.setStyleSheet(stylesheet(values, resources_dir() / "icons"))
         self.changed.emit()
+
+
+def _fitting(scale: float) -> float:
+    return round(min(max(float(scale), LEAST_SCALE), MOST_SCALE), 2)
 
 
 def palette(values: Tokens) -> QPalette:

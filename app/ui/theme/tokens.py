@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 
 
@@ -66,8 +67,8 @@ DARK: Final = Tokens(
     border="#272c38",
     border_strong="#4a5265",
     text="#f1f3f8",
-    text_muted="#9ba4b5",
-    text_disabled="#7c8598",
+    text_muted="#a0a9ba",
+    text_disabled="#808a9d",
     accent="#3767e8",
     accent_hover="#3c6bea",
     accent_pressed="#2f5ad0",
@@ -98,7 +99,7 @@ LIGHT: Final = Tokens(
     border_strong="#a3abba",
     text="#14171f",
     text_muted="#596273",
-    text_disabled="#6c7585",
+    text_disabled="#656e7e",
     accent="#2b62e8",
     accent_hover="#2257dc",
     accent_pressed="#1c4bc2",
@@ -137,19 +138,59 @@ class Radius:
     card: int = 10
 
 
-@dataclass(frozen=True, slots=True)
 class TextSize:
-    """Font sizes in pixels."""
+    """Font sizes in pixels, at the text scale in force: read them when they are used, not when a module is loaded."""
 
-    small: int = 12
-    body: int = 13
-    heading: int = 14
-    title: int = 19
+    @property
+    def small(self) -> int:
+        return scaled(12)
+
+    @property
+    def body(self) -> int:
+        return scaled(13)
+
+    @property
+    def heading(self) -> int:
+        return scaled(14)
+
+    @property
+    def subtitle(self) -> int:
+        return scaled(16)
+
+    @property
+    def larger(self) -> int:
+        return scaled(18)
+
+    @property
+    def title(self) -> int:
+        return scaled(19)
 
 
 SPACE: Final = Space()
 RADIUS: Final = Radius()
 TEXT: Final = TextSize()
+
+
+SCALE_PROPERTY: Final = "textScale"  # of the application: the one place where the scale is kept
+LEAST_SCALE: Final = 0.8
+MOST_SCALE: Final = 2.0
+
+
+def text_scale() -> float:
+    """How large text is, 1 being the usual size."""
+    app = QCoreApplication.instance()
+    value = app.property(SCALE_PROPERTY) if app is not None else None
+    return float(value) if isinstance(value, float | int) else 1.0
+
+
+def scaled(pixels: float) -> int:
+    """A size that goes with the text: a font, a row, a column that holds words."""
+    return round(pixels * text_scale())
+
+
+def look() -> str:
+    """Scheme and text scale in one word. Who builds something from them builds it again when this has changed."""
+    return f"{tokens().name} {text_scale():g}"
 
 
 def tokens() -> Tokens:

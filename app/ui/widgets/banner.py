@@ -8,8 +8,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.errors import SentenceError
+from app.ui.text import shown, tr
 from app.ui.theme.resources import icon_pixmap
-from app.ui.theme.tokens import SPACE, tokens
+from app.ui.theme.tokens import SPACE, scaled, tokens
 from app.ui.widgets.buttons import IconButton, push_button
 from app.ui.widgets.labels import WrappedLabel, set_tone
 
@@ -27,11 +28,10 @@ class Banner(QFrame):
         self.setProperty("tone", "info")
         self._tone = "info"
         self._icon = QLabel()
-        self._icon.setFixedSize(18, 18)
         self._cause = WrappedLabel()
         self._remedy = WrappedLabel(role="muted")
         self._action = push_button("", parent=self)
-        self._action.setAccessibleName("What can be done")
+        self._action.setAccessibleName(tr("What can be done"))
         self._action.hide()
         self._action.clicked.connect(self._on_action)
         self._close = IconButton("close", "Dismiss", self._on_close, size=14)
@@ -60,6 +60,7 @@ class Banner(QFrame):
         closable: bool = True,
     ) -> None:
         """tone: "danger", "warning", "success" or "info"."""
+        cause, remedy, action = shown(cause), shown(remedy), tr(action)
         self._tone = tone
         set_tone(self, "tone", tone)
         self._cause.setText(cause)
@@ -91,14 +92,14 @@ class Banner(QFrame):
 
     def changeEvent(self, event) -> None:  # type: ignore[no-untyped-def]
         super().changeEvent(event)
-        if event.type() == event.Type.PaletteChange:
+        if event.type() in (event.Type.PaletteChange, event.Type.FontChange):
             self._draw_icon()
 
     def _draw_icon(self) -> None:
         values = tokens()
         tint = {"danger": values.danger, "warning": values.warning, "success": values.success}
         ink = tint.get(self._tone, values.accent_text)
-        self._icon.setPixmap(icon_pixmap(ICONS[self._tone], ink, 18, self.devicePixelRatioF()))
+        self._icon.setPixmap(icon_pixmap(ICONS[self._tone], ink, scaled(18), self.devicePixelRatioF()))
 
     def _on_action(self) -> None:
         if self._on_click is not None:

@@ -8,8 +8,9 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QAbstractButton, QPushButton, QToolButton, QWidget
 
+from app.ui.text import tr
 from app.ui.theme.resources import icon
-from app.ui.theme.tokens import tokens
+from app.ui.theme.tokens import look, scaled, tokens
 from app.ui.widgets.labels import plain_tooltip
 
 
@@ -17,7 +18,7 @@ def push_button(
     text: str, kind: str = "", on_click: Callable[[], object] | None = None, parent: QWidget | None = None
 ) -> QPushButton:
     """kind: "", "primary", "quiet", "danger" or "nav"."""
-    button = QPushButton(text, parent)
+    button = QPushButton(tr(text), parent)
     if kind:
         button.setProperty("kind", kind)
     if on_click is not None:
@@ -27,14 +28,27 @@ def push_button(
 
 def explain(thing: QAbstractButton | QAction, why_not: str, tip: str = "") -> None:
     """Enables the button where why_not is empty; else disables it and says why, to the eye and to a screen reader."""
+    if why_not and isinstance(thing, QWidget) and thing.hasFocus():
+        _pass_focus_on(thing)
     thing.setEnabled(not why_not)
-    text = why_not or tip
+    text = tr(why_not or tip)
     if isinstance(thing, QAction):
         thing.setToolTip(plain_tooltip(text))
         thing.setStatusTip(text)
         return
     thing.setToolTip(plain_tooltip(text))
     thing.setAccessibleDescription(text)
+
+
+def _pass_focus_on(thing: QWidget) -> None:
+    """To the part before it: Qt would give it to the next one, which after the last is the window's first."""
+    before = thing.previousInFocusChain()
+    while before is not thing:
+        stops = before.focusPolicy().value & Qt.FocusPolicy.TabFocus.value
+        if stops and before.isEnabled() and before.isVisible() and before.window() is thing.window():
+            before.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
+        before = before.previousInFocusChain()
 
 
 class IconButton(QToolButton):
@@ -51,9 +65,9 @@ class IconButton(QToolButton):
         super().__init__(parent)
         self._icon_name = icon_name
         self._drawn_for = ""
-        self.setAccessibleName(name)
-        self.setToolTip(name)
-        self.setIconSize(QSize(size, size))
+        self.setAccessibleName(tr(name))
+        self.setToolTip(tr(name))
+        self._size = size
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         if on_click is not None:
             self.clicked.connect(lambda _checked=False: on_click())
@@ -71,7 +85,8 @@ class IconButton(QToolButton):
 
     def _redraw(self) -> None:
         values = tokens()
-        if self._drawn_for != values.name:
-            self._drawn_for = values.name
+        if self._drawn_for != look():
+            self._drawn_for = look()
+            self.setIconSize(QSize(scaled(self._size), scaled(self._size)))
             faint = values.text_disabled if values.dark else values.border_strong
             self.setIcon(icon(self._icon_name, values.text_muted, faint, self.iconSize().width()))

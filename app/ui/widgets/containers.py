@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.ui.theme.tokens import SPACE
 
@@ -28,13 +28,26 @@ class Line(QFrame):
         self.setFixedHeight(1)
 
 
+def fit_height(window: QWidget) -> None:
+    """Makes a window as high as what it holds at its width: without a hole where something was hidden."""
+    layout = window.layout()
+    if layout is None:
+        return
+    # Qt's own least height takes wrapped labels at their narrowest, and so leaves a hole.
+    layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+    layout.activate()
+    width = window.width()
+    wanted = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.sizeHint().height()
+    window.setMinimumHeight(wanted)
+    window.resize(width, wanted)
+
+
 def page_scroll(content: QWidget) -> QScrollArea:
-    """Scrolls `content` up and down only; the ground shows through."""
+    """Scrolls `content` up and down, and sideways only where large text needs it; the ground shows through."""
     content.setProperty("kind", "page")
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setWidget(content)
     area.viewport().setAutoFillBackground(False)

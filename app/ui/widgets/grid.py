@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QSize
+from PySide6.QtCore import QEvent, QRect, QSize
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -26,6 +26,7 @@ class ResponsiveGrid(QWidget):
         self._minimum = minimum
         self._gap = gap
         self._widgets: list[QWidget] = []
+        self._height = 0  # as it was laid out last
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -58,6 +59,11 @@ class ResponsiveGrid(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(min(self._minimum, 240), 0 if not self._widgets else self._place(self.width(), apply=False))
 
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest and self._place(self.width(), apply=False) != self._height:
+            self.relayout()  # something in it wants to be higher or lower than before
+        return super().event(event)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place(self.width(), apply=True)
@@ -80,6 +86,8 @@ class ResponsiveGrid(QWidget):
                     right = round(column * (each + self._gap) + each)
                     widget.setGeometry(QRect(left, top, right - left, height))
             top += height + self._gap
+        if apply:
+            self._height = top - self._gap
         return top - self._gap
 
 

@@ -6,9 +6,9 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QStyleOption, QWidget
 
-from app.ui.theme.tokens import TEXT
+from app.ui.text import tr
 
-ROLE_SIZES = {"title": TEXT.title, "heading": TEXT.heading, "small": TEXT.small, "mono": TEXT.small}
+BETWEEN = " · "
 
 
 def label(text: str = "", role: str = "", parent: QWidget | None = None) -> QLabel:
@@ -16,7 +16,7 @@ def label(text: str = "", role: str = "", parent: QWidget | None = None) -> QLab
     result.setTextFormat(Qt.TextFormat.PlainText)
     if role:
         result.setProperty("role", role)
-    result.setText(text)
+    result.setText(tr(text))
     return result
 
 
@@ -40,7 +40,7 @@ class WrappedLabel(QLabel):
         policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        self.setText(text)
+        self.setText(tr(text))
 
 
 class ElidedLabel(QLabel):
@@ -75,8 +75,14 @@ class ElidedLabel(QLabel):
         self._update_tooltip()
 
     def shown_text(self) -> str:
-        line = " ".join(self.text().split())
-        return self.fontMetrics().elidedText(line, self._mode, self.contentsRect().width())
+        """Of facts that stand in a row, as many whole ones as there is room for."""
+        line, width = " ".join(self.text().split()), self.contentsRect().width()
+        parts = line.split(BETWEEN)
+        for count in range(len(parts), 1, -1):
+            shown = BETWEEN.join(parts[:count]) + (f"{BETWEEN}…" if count < len(parts) else "")
+            if self.fontMetrics().horizontalAdvance(shown) <= width:
+                return shown
+        return self.fontMetrics().elidedText(line, self._mode, width)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(self.fontMetrics().horizontalAdvance("mm…"), super().minimumSizeHint().height())

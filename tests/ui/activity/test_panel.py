@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -107,3 +109,38 @@ def test_it_is_bounded(bridge: CoreBridge, panel: ActivityPanel) -> None:
 def test_foreign_text_is_plain(bridge: CoreBridge, panel: ActivityPanel) -> None:
     log(bridge, entry(1, message="<b>hi</b>"))
     assert "<b>hi</b>" in panel.text.toPlainText()
+
+
+def test_wanted_by_machine_and_words() -> None:
+    entries = [
+        entry(1, node="mini-1", message="Sending a shard"),
+        entry(2, Level.ERROR, "mini-2", "the shard is damaged"),
+        entry(3, node="", message="Deployed"),
+    ]
+    assert [e.number for e in wanted(entries, False, 0, "mini-1")] == [1]
+    assert [e.number for e in wanted(entries, False, 0, "", "SHARD")] == [1, 2]
+    assert [e.number for e in wanted(entries, False, 0, "", "shard error")] == [2]
+    assert [e.number for e in wanted(entries, True, 0, "mini-1")] == []
+
+
+def test_one_machine_with_words_saved_to_a_file(
+    qtbot: QtBot, bridge: CoreBridge, panel: ActivityPanel, tmp_path: Path
+) -> None:
+    log(bridge, entry(1, node="mini-1"), entry(2, Level.WARNING, "mini-2", "two\nlines"), entry(3, node="mini-2"))
+    panel.show_machines(("mini-1", "mini-2"))
+    panel.machine.setFocus()
+    qtbot.keyClick(panel.machine, Qt.Key.Key_End)
+    panel.machine.activated.emit(panel.machine.currentIndex())
+    assert panel.node == "mini-2" and [each.number for each in panel.shown()] == [2, 3]
+    qtbot.keyClicks(panel.search, "two")
+    assert panel.text.blockCount() == 1 and "two" in panel.text.toPlainText()
+    panel.save(tmp_path / "log.txt")
+    day, node, level, message = (tmp_path / "log.txt").read_text().rstrip("\n").split("\t")
+    assert day.startswith("2023-11-1") and (node, level, message) == ("mini-2", "warning", "two lines")
+    assert "Saved as" in panel.banner.text
+    panel.save(tmp_path / "none" / "log.txt")
+    assert "could not be written" in panel.banner.text
+    panel.search.setText("nothing of the kind")
+    assert panel.text.toPlainText() == "" and panel.text.placeholderText() == "Nothing of that is in the activity."
+    panel.show_only("mini-9")  # gone meanwhile
+    assert panel.node == "mini-9" and panel.search.text() == ""

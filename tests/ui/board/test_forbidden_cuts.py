@@ -14,8 +14,10 @@ from app.core.errors import ShardboardError
 from app.core.placement.history import EditHistory
 from app.core.placement.placement import Placement, StageRange, problems
 from app.core.snapshot import MemoryView, ModelView, NodeState, NodeView, Snapshot
+from app.ui.board import geometry
 from app.ui.board.geometry import snap
 from app.ui.board.gesture import Run
+from app.ui.board.segments import Segment
 from app.ui.board.state import BoardState
 from app.ui.board.strip import LayerStrip
 from app.ui.cluster.planning import Draft, balanced, board_state, starting_placement
@@ -184,3 +186,13 @@ def test_a_dragged_boundary_jumps_over_forbidden_cuts(strip: Shown, qtbot: QtBot
     assert seen >= {3, 7, 8} and not seen & FORBIDDEN.keys()
     assert any("cannot be cut before layer 5" in text for text in said)
     assert wanted and wanted[-1].stages[1].first in (8, 9)
+
+
+def test_a_boundary_between_narrow_blocks_follows_the_pointer() -> None:
+    """With so many machines that every block is as narrow as can be, all values have one place of the handle."""
+    parts = tuple(Segment(f"mini-{number}", 8 * number, 8 * number + 7) for number in range(16))
+    room = 16 * geometry.BLOCK_MINIMUM
+    left = 3 * (geometry.BLOCK_MINIMUM + geometry.BOUNDARY)
+    width = 2 * geometry.BLOCK_MINIMUM + geometry.BOUNDARY
+    found = [geometry.boundary_at(left + width * share, parts, 3, room) for share in (0.01, 0.25, 0.5, 0.75, 0.99)]
+    assert found == [25, 28, 32, 36, 39]

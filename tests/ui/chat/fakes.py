@@ -21,7 +21,16 @@ from app.core.snapshot import ActivityEntry, DeploymentState, DeploymentView, Sn
 
 TIMINGS = tuple(StageTiming(stage, 0.4, 0.1, 12.0, 0.1, 4096) for stage in range(3))
 STAGES = tuple(StageReport(name, 0, 3, 1, 1, None, None, None) for name in ("studio-a", "mini-1", "mini-2"))
-Step = GenerationUpdate | BaseException | float  # a number: wait so many seconds
+
+
+class Gate:
+    """A step that is passed when `open` becomes True."""
+
+    def __init__(self) -> None:
+        self.open = False
+
+
+Step = GenerationUpdate | BaseException | float | Gate  # a number: wait so many seconds
 
 
 PLACED = Placement(
@@ -132,7 +141,10 @@ class ScriptedController(Controller):
             for step in script:
                 if isinstance(step, BaseException):
                     raise step
-                if isinstance(step, (int, float)):
+                if isinstance(step, Gate):
+                    while not step.open:
+                        await asyncio.sleep(0.005)
+                elif isinstance(step, (int, float)):
                     await asyncio.sleep(step)
                 else:
                     await asyncio.sleep(0)

@@ -6,7 +6,9 @@ import random
 
 import pytest
 
-from app.ui.chat.blocks import Block, BlockKind, GrowingMarkdown, split
+from app.ui.chat import parsing
+from app.ui.chat.blocks import Block, BlockKind, split
+from app.ui.chat.growing import GrowingMarkdown
 
 ANSWER = """# Title
 
@@ -41,8 +43,8 @@ def kinds(text: str) -> list[str]:
 
 
 def test_kinds_of_top_level_blocks() -> None:
-    assert kinds(ANSWER) == ["prose", "prose", "table", "prose", "quote", "rule", "code", "prose"]
-    code = split(ANSWER)[6]
+    assert kinds(ANSWER) == ["prose", "table", "prose", "quote", "rule", "code", "prose"]
+    code = split(ANSWER)[5]
     assert (code.language, code.text) == ("python", "def f(x):\n    return x\n")
 
 
@@ -145,11 +147,94 @@ def test_rendering_stops_at_the_cap_and_the_text_does_not() -> None:
     assert sum(len(block.html) for block in growing.finish()) < 2000
 
 
-def test_huge_tables_are_shown_as_written() -> None:
-    source = "a|b\n-|-\n" + "1|2\n" * 1500
-    (block,) = split(source)
-    assert block.kind is BlockKind.CODE
-    assert block.text.startswith("a|b")
+def test_a_long_table_goes_on_under_its_head() -> None:
+    blocks = split("a|b\n-|-\n" + "".join(f"{row}|2\n" for row in range(1500)))
+    assert {block.kind for block in blocks} == {BlockKind.TABLE} and len(blocks) > 4
+    assert all(">a</th>" in block.html for block in blocks)
+    assert sum(block.html.count("<tr>") - 1 for block in blocks) == 1500
+
+
+def test_a_very_wide_table_is_shown_as_written() -> None:
+    source = "a|" * 300 + "b\n" + "-|" * 300 + "-\n" + "1|" * 300 + "2"
+    assert "".join(block.text for block in split(source)).startswith("a|a|")
+    assert {block.kind for block in split(source)} == {BlockKind.CODE}
+
+
+def test_a_long_list_goes_on_with_its_numbers() -> None:
+    blocks = split("".join(f"{number}. point {number}\n" for number in range(1, 801)))
+    assert len(blocks) > 2 and {block.kind for block in blocks} == {BlockKind.PROSE}
+    seen = 1
+    for block in blocks:
+        assert block.html.startswith(f'<ol start="{seen}"><li>point {seen}')
+        seen += block.html.count("<li>")
+    assert seen == 801
+
+
+def test_a_long_paragraph_is_several() -> None:
+    blocks = split("Some **bold** and `code` words. " * 1900)
+    assert len(blocks) > 4 and all(block.html.startswith("<p>") for block in blocks)
+    assert sum(block.html.count("<b>bold</b>") for block in blocks) == 1900
+
+
+ORDINARY = {
+    "mixed": ANSWER.replace("[d]: https://example.com/deep\n", "") + "\n",
+    "paragraphs": "Some words in a paragraph.\n\n",
+    "short lines": "Some words\n",
+    "points": "- point with `code` and **bold** words\n",
+    "deep points": "- a\n  - b with words\n    - c with words\n\n",
+    "steps with code": "1. Do this:\n\n   ```sh\n   ls -l\n   ```\n\n",
+    "code": "```python\ndef f(x):\n    return x + 1\n```\n\n",
+    "quotes": "> quoted words\n> go on\n\n",
+    "links": "See [one](https://e.org/a) and [two](https://e.org/b).\n\n",
+    "math": "The sum is $a + b$, and $$c = d$$ follows.\n\n",
+    "headings": "## Title\n\nWords.\n\n",
+}
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_ordinary_text_up_to_the_cap_is_markdown_and_stays_so(name: str) -> None:
+    """Whatever the speed of the machine: nothing in this depends on a clock."""
+    text = (ORDINARY[name] * 40_000)[: 64_000 if name in ("mixed", "points") else 24_000]
+    whole = split(text)
+    assert not [block for block in whole if block.language == "text"]
+    assert len(whole) < 450
+    growing = GrowingMarkdown()
+    shown: list[Block] = []
+    for at in range(0, len(text), 24_000):
+        growing.feed(text[at : at + 24_000])
+        change = growing.flush()
+        assert change is not None
+        shown[change.start :] = change.blocks
+        assert not [block for block in shown if block.language == "text"]
+    assert growing.finish() == whole
+
+
+def test_slices_come_to_the_same() -> None:
+    text = (ORDINARY["mixed"] * 40_000)[:20_000]
+    growing = GrowingMarkdown()
+    growing.feed(text)
+    turns = 0
+    while growing.flush(0.0) is None:
+        turns += 1
+        assert growing.busy
+    while (blocks := growing.finish(0.0)) is None:
+        turns += 1
+    assert turns > 20
+    assert blocks == split(text)
+
+
+def test_what_was_shown_as_markdown_stays_where_the_whole_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    growing = GrowingMarkdown()
+    for _ in range(40):
+        growing.feed("Words with **bold** ones.\n\n")
+        growing.flush()
+    growing.feed("The *end*.")
+    monkeypatch.setattr(parsing, "LEAST_STEPS", 20)
+    monkeypatch.setattr(parsing, "STEPS_PER_CHARACTER", 0)
+    assert split("Words with **bold** ones.\n\n" * 40)[-1].language == "text"
+    blocks = growing.finish()
+    assert blocks is not None and blocks[-1].html.endswith("<p>The <i>end</i>.</p>")
+    assert not [block for block in blocks if block.language == "text"]
 
 
 @pytest.mark.parametrize("source", ["[" * 3000, "> " * 3000, "- " * 3000, "*a **b " * 500, "`" * 3000, "\x00" * 50, ""])

@@ -194,7 +194,7 @@ def test_thinking_is_folded_and_not_sent_again(qtbot: QtBot, open_chat: Open) ->
     assert answer.thinking.toggle.text() == "▸ Thoughts · 2 words"
     assert [block.html for block in answer.markdown.blocks] == ["<p>Yes.</p>"]
     qtbot.mouseClick(answer.thinking.toggle, LEFT)
-    assert answer.thinking.frame.isVisible() and answer.thinking.view.toPlainText() == "First this."
+    assert answer.thinking.frame.isVisible() and answer.thinking.view.blocks[0].text == "First this."
     ask(qtbot, pane, "More")
     finished(qtbot, pane)
     assert controller.requests[1].messages[1] == Message("assistant", "Yes.")

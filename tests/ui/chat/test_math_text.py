@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.ui.chat.blocks import GrowingMarkdown, split
+from app.ui.chat.blocks import split
+from app.ui.chat.growing import GrowingMarkdown
 from app.ui.chat.math_text import LIMIT, readable
 
 

@@ -37,6 +37,7 @@ def finished(qtbot: QtBot, pane: ChatPane) -> AnswerView:
     qtbot.waitUntil(lambda: not pane.writing)
     last = pane.transcript.messages[-1]
     assert isinstance(last, AnswerView)
+    qtbot.waitUntil(lambda: last.settled, timeout=20_000)
     return last
 
 

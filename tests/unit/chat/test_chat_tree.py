@@ -50,6 +50,9 @@ def test_walking_among_versions(number: int, steps: int, texts: str) -> None:
 )
 def test_versions_follow_the_same_turn(number: int, siblings: tuple[int, ...]) -> None:
     assert values.siblings(BRANCHED, number) == siblings
+    versions = values.Versions()
+    assert versions.of(values.added(BRANCHED, Turn("user", "more"), values.ROOT), 0) == (0, 5, 6)
+    assert versions.of(BRANCHED, number) == siblings
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from app.core.deployment.losses import Fate, Look, Mend, Seen, decide, on_spares, what_changed
 from app.core.placement.placement import Placement, StageRange
 
-R, E, M, A, D = Fate.READY, Fate.ENDED, Fate.MISSING, Fate.AWAY, Fate.DOUBTFUL
+R, E, M, A, D, P = Fate.READY, Fate.ENDED, Fate.MISSING, Fate.AWAY, Fate.DOUBTFUL, Fate.PARTED
 PLACEMENT = Placement(12, (StageRange("a", 0, 3), StageRange("b", 4, 7), StageRange("c", 8, 11)))
 
 
@@ -31,6 +31,8 @@ def seen(*fates: Fate) -> list[Seen]:
         ((R, E, R), "b", Mend(move=(1,))),
         ((M, R, R), "ab", Mend(move=(0,))),
         ((R, R, R), "abc", Mend()),
+        ((R, P, R), "", Mend(move=(1,))),
+        ((E, P, R), "", Mend(restart=(0,), move=(1,))),
     ],
 )
 def test_decisions(fates: tuple[Fate, ...], refused: str, expected: Look | Mend) -> None:

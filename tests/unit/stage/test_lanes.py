@@ -98,3 +98,38 @@ def test_clock_offset_takes_the_quickest_ping() -> None:
     clock.add(sent_ns=0, other_ns=5000, received_ns=1000)  # slow: says 4500
     clock.add(sent_ns=2000, other_ns=6110, received_ns=2200)  # quick: says 4010
     assert (clock.offset_ns, clock.round_trip_ns) == (4010, 200)
+
+
+def test_a_lane_on_which_nothing_comes_is_given_up(ends: Ends) -> None:
+    token = secrets.token_bytes(32)
+    ends.door.admit_any_of(token, [ends.caller.certificate_pem])
+    silent = ends.dial(token)  # nobody reads it, so nobody answers the pings
+    lane, _ = ends.lanes.get(timeout=30)
+    suspected = threading.Event()
+    lane.on_silence = suspected.set
+    with pytest.raises(LaneClosed, match="nothing has come"):
+        lane.receive()
+    assert suspected.is_set()
+    lane.dispose()
+    silent.dispose()
+
+
+def test_a_token_may_come_after_the_lane_that_shows_it(ends: Ends) -> None:
+    token = secrets.token_bytes(32)
+    ends.door.admit(secrets.token_bytes(32), ends.caller.certificate_pem, controller=False)
+    lane = ends.dial(token)
+    ends.door.admit(token, ends.caller.certificate_pem, controller=False)
+    receiver, _ = ends.lanes.get(timeout=30)
+    reading = threading.Thread(target=refused, args=(receiver,))
+    reading.start()
+    lane.await_first(30)
+    lane.dispose()
+    reading.join(30)
+
+
+def test_a_lane_that_is_refused_says_so_before_it_is_used(ends: Ends) -> None:
+    ends.door.admit(secrets.token_bytes(32), ends.caller.certificate_pem, controller=False)
+    lane = ends.dial(secrets.token_bytes(32))
+    with pytest.raises(LaneClosed):
+        lane.await_first(30)
+    lane.dispose()

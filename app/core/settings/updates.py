@@ -1,0 +1,29 @@
+"""What can be said of newer versions without asking anybody outside: this build knows no address to ask. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.core.snapshot import NodeView
+
+NO_ADDRESS = (
+    "This build has no address where newer releases could be looked up, so none was asked. Get a newer release where "
+    "you got this one."
+)
+
+
+def version_report(own: str, nodes: Sequence[NodeView]) -> tuple[str, ...]:
+    """What asking for updates can answer: how the machines' versions stand to this app's, and that no more is known."""
+    told = [(node.name, node.versions.get("shardd", "")) for node in nodes]
+    others = [f"{name} runs shardd {version}" for name, version in told if version and version != own]
+    silent = [name for name, version in told if not version]
+    lines: list[str] = []
+    if others:
+        lines.append(f"This is Shardboard {own}; {', '.join(others)}. Install the same version on all machines.")
+    elif told and not silent:
+        lines.append(f"This is Shardboard {own}, and every machine runs the same version.")
+    else:
+        lines.append(f"This is Shardboard {own}.")
+    if silent:
+        lines.append(f"Not heard from: {', '.join(silent)}.")
+    return (*lines, NO_ADDRESS)

@@ -1,0 +1,144 @@
+"""Who talks to whom, and what lies where: pure functions from a snapshot. Imports no Qt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.core.snapshot import NodeState, NodeView, ShardView, Snapshot
+from app.ui import words
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A machine in the link picture. to_controller_ms and rate: of the control plane and of the last push."""
+
+    node: str
+    colour: int
+    role: str  # "layers 0–3", "holds no layers"
+    well: bool
+    state: str
+    to_controller_ms: float | None
+    push_bytes_per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A lane: the hidden state from one stage to the next, or the token's id from the tail back to the head."""
+
+    source: str
+    target: str
+    back: bool
+    ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPicture:
+    """Stages in pipeline order first, the other machines after them."""
+
+    places: tuple[Place, ...] = ()
+    hops: tuple[Hop, ...] = ()
+
+
+def link_picture(snapshot: Snapshot) -> LinkPicture:
+    deployed = snapshot.deployment.placement
+    order = [name for name in (deployed.nodes if deployed else ()) if snapshot.node(name) is not None]
+    staged = set(order)
+    order += [node.name for node in snapshot.nodes if node.name not in staged]
+    colours = {node.name: number for number, node in enumerate(snapshot.nodes)}
+    places: list[Place] = []
+    for name in order:
+        node = snapshot.node(name)
+        assert node is not None
+        stage = deployed.stage_of(name) if deployed else None
+        figures = snapshot.figures.get(name)
+        places.append(
+            Place(
+                name,
+                colours[name],
+                words.layers(stage.first, stage.last) if stage else "no layers",
+                node.state is NodeState.READY,
+                node.state.value,
+                node.round_trip_ms,
+                figures.push_bytes_per_s if figures else None,
+            )
+        )
+    chain = [name for name in order if name in staged]
+    hops = tuple(
+        Hop(source, target, number == len(chain) - 1, _hop_into(snapshot.node(target)))
+        for number, (source, target) in enumerate(zip(chain, [*chain[1:], *chain[:1]], strict=True))
+        if len(chain) > 1
+    )
+    return LinkPicture(tuple(places), hops)
+
+
+def _hop_into(node: NodeView | None) -> float | None:
+    return node.stage.hop_ms.p50 if node and node.stage and node.stage.hop_ms else None
+
+
+def sentences(picture: LinkPicture) -> tuple[str, ...]:
+    """The picture for somebody who does not see it."""
+    lines = [
+        f"{hop.source} sends {'the token' if hop.back else 'activations'} to {hop.target}: "
+        + (f"{words.milliseconds(hop.ms)} a hop." if hop.ms is not None else "not measured yet.")
+        for hop in picture.hops
+    ]
+    for place in picture.places:
+        trip = words.milliseconds(place.to_controller_ms) if place.to_controller_ms is not None else ""
+        rate = f", last push {words.rate(place.push_bytes_per_s)}" if place.push_bytes_per_s else ""
+        reach = f"round trip {trip}" if trip and place.well else place.state
+        lines.append(f"This controller to {place.node}: {reach}{rate}.")
+    return tuple(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one machine holds of one model. moving: a transfer under way, 0 to 1, None for none."""
+
+    text: str = ""
+    detail: str = ""
+    loaded: bool = False
+    spare: bool = False
+    moving: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShardMatrix:
+    """A row for each model, a column for each machine."""
+
+    models: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
+
+
+def shard_matrix(snapshot: Snapshot) -> ShardMatrix:
+    coming = snapshot.deployment.model if snapshot.deployment.model else ""
+    transfers = any(node.transfer for node in snapshot.nodes)
+    names = {shard.model for node in snapshot.nodes for shard in node.shards} | ({coming} if transfers else set())
+    models = tuple(sorted(name for name in names if name))
+    rows = tuple(tuple(_cell(node, model, model == coming) for node in snapshot.nodes) for model in models)
+    return ShardMatrix(models, tuple(node.name for node in snapshot.nodes), rows)
+
+
+def _cell(node: NodeView, model: str, coming: bool) -> Cell:
+    held = sorted((shard for shard in node.shards if shard.model == model), key=lambda shard: (shard.first, shard.last))
+    transfer = node.transfer if coming else None
+    lines = [_shard_line(shard) for shard in held]
+    moving = None
+    parts = [words.layer_range(shard.first, shard.last) for shard in held]
+    text = f"{', '.join(dict.fromkeys(parts))} · {words.size(sum(shard.bytes for shard in held))}" if held else ""
+    if transfer is not None:
+        moving = transfer.done_bytes / transfer.total_bytes if transfer.total_bytes else 0.0
+        rate = f", {words.rate(transfer.bytes_per_s)}" if transfer.bytes_per_s else ""
+        text = f"{transfer.phase} {moving:.0%}{rate}"
+        lines.append(f"{transfer.phase} {words.size(transfer.done_bytes)} of {words.size(transfer.total_bytes)}{rate}")
+    loaded, spare = any(shard.loaded for shard in held), any(shard.spare for shard in held)
+    if loaded and transfer is None:
+        text += " · loaded"
+    elif spare and transfer is None:
+        text += " · spare"
+    return Cell(text, "\n".join(lines) or f"{node.name} holds nothing of {model}.", loaded, spare, moving)
+
+
+def _shard_line(shard: ShardView) -> str:
+    use = "loaded" if shard.loaded else "kept as a spare" if shard.spare else "on disk"
+    return f"{words.layers(shard.first, shard.last)}, {words.size(shard.bytes)}, {use}"

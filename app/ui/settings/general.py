@@ -1,0 +1,152 @@
+"""How the window looks, how much memory stays free on each machine, and how long a conversation may be at first."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
+
+from app.core.settings.settings import APPEARANCES, MOTIONS, Settings
+from app.core.snapshot import NodeView, Snapshot
+from app.ui import words
+from app.ui.board.context_spin import ContextSpin
+from app.ui.bridge import CoreBridge
+from app.ui.models.cards import tab_through
+from app.ui.settings.chosen import Chosen
+from app.ui.settings.section import NAME_WIDTH, Section, calm, choice, show_choice
+from app.ui.text import tr
+from app.ui.theme import SPACE, Theme
+from app.ui.widgets import ElidedLabel, WrappedLabel
+
+GB = 1_000_000_000
+SCALES = (0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0)
+APPEARANCE_WORDS = {"system": "As the system", "dark": "Dark", "light": "Light"}
+MOTION_WORDS = {"system": "As the system", "reduced": "Reduced", "full": "Full"}
+RESERVE_NOTE = (
+    "What you keep free here is left to other programs: the board, Balance and Deploy count without it. What is loaded "
+    "already stays until it is deployed again."
+)
+CONTEXT_NOTE = "What a new placement begins with, as far as the model was made for it. The board changes it for each."
+
+
+def scale_words(scale: float) -> str:
+    return f"{round(scale * 100)} %"
+
+
+class AppearanceSection(Section):
+    """The theme follows at once; what it becomes, also by its own menu, is kept."""
+
+    def __init__(self, theme: Theme, chosen: Chosen, parent: QWidget | None = None) -> None:
+        super().__init__("Appearance", parent=parent)
+        self._theme = theme
+        self._chosen = chosen
+        self.mode = choice("Appearance", [(APPEARANCE_WORDS[mode], mode) for mode in APPEARANCES])
+        self.scale = choice("Text size", [(scale_words(each), each) for each in SCALES])
+        self.motion = choice("Motion", [(MOTION_WORDS[each], each) for each in MOTIONS])
+        self.row("Theme", self.mode)
+        self.row("Text size", self.scale)
+        self.row("Motion", self.motion, note="Reduced: nothing slides or fades.")
+        self.mode.activated.connect(lambda _index: theme.set_mode(self.mode.currentData()))
+        self.scale.activated.connect(lambda _index: theme.set_scale(self.scale.currentData()))
+        self.motion.activated.connect(lambda _index: chosen.change(motion=self.motion.currentData()))
+        theme.changed.connect(self._theme_changed)
+        chosen.changed.connect(self._show)
+        self._show(chosen.now)
+
+    def _theme_changed(self) -> None:
+        self._show_theme()
+        self._chosen.change(appearance=self._theme.mode, text_scale=self._theme.scale)
+
+    def _show_theme(self) -> None:
+        show_choice(self.mode, self._theme.mode)
+        show_choice(self.scale, self._theme.scale, scale_words(self._theme.scale))
+
+    def _show(self, settings: Settings) -> None:
+        self._show_theme()
+        show_choice(self.motion, settings.motion)
+
+
+class ReserveRow(QWidget):
+    """One machine: what stays free there, and what that leaves."""
+
+    def __init__(self, name: str, chosen: Chosen, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.machine = name
+        self.spin = QDoubleSpinBox()
+        self.spin.setAccessibleName(f"Memory kept free on {name}")
+        self.spin.setSuffix(" GB")
+        self.spin.setDecimals(1)
+        self.spin.setSingleStep(0.5)
+        self.spin.setRange(0.0, 4096.0)
+        self.spin.setKeyboardTracking(False)
+        calm(self.spin)
+        self.left = WrappedLabel(role="muted")
+        self.spin.valueChanged.connect(lambda value: chosen.reserve(name, round(value * GB)))
+        title = ElidedLabel(name)
+        title.setFixedWidth(NAME_WIDTH)
+        title.setBuddy(self.spin)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(SPACE.m)
+        for part in (title, self.spin):
+            row.addWidget(part)
+        row.addWidget(self.left, 1)
+
+    def show_node(self, node: NodeView, settings: Settings) -> None:
+        with QSignalBlocker(self.spin):
+            if node.memory:
+                self.spin.setMaximum(max(node.memory.total, settings.reserve_of(node.name)) / GB)
+            self.spin.setValue(settings.reserve_of(node.name) / GB)
+        self.left.setText(room_words(node))
+
+
+def room_words(node: NodeView) -> str:
+    """What a machine lends just now: 9.1 GB of 16.0 GB for models."""
+    if node.memory is None:
+        return node.state_text
+    ours = node.memory.weights + node.memory.kv
+    text = (
+        f"{words.size(node.memory.shard_available + ours)} of {words.size(node.memory.total)} can hold models just now"
+    )
+    return f"{text}, {words.size(ours)} of that does." if ours else f"{text}."
+
+
+class MemorySection(Section):
+    """A row for each machine that is known, and the context that a placement begins with.
+
+    before: from where the Tab key comes to the rows, which are made later than what stands below them.
+    """
+
+    def __init__(self, bridge: CoreBridge, chosen: Chosen, before: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__("Memory", RESERVE_NOTE, parent)
+        self._chosen = chosen
+        self._snapshot = bridge.snapshot
+        self.rows: dict[str, ReserveRow] = {}
+        self._before = before
+        self._machines = QVBoxLayout()
+        self._machines.setSpacing(SPACE.s)
+        self.none = WrappedLabel("No machine yet.", "muted")
+        self.body.insertLayout(2, self._machines)
+        self.body.insertWidget(3, self.none)
+        self.context = ContextSpin()
+        self.context.setAccessibleName(tr("Default context in tokens"))
+        self.context.chosen.connect(lambda tokens: chosen.change(default_context=tokens))
+        self.row("Default context", self.context, note=CONTEXT_NOTE)
+        bridge.snapshot_changed.connect(self.show_snapshot)
+        chosen.changed.connect(lambda _settings: self.show_snapshot(self._snapshot))
+        self.show_snapshot(bridge.snapshot)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        names = [node.name for node in snapshot.nodes]
+        for gone in self.rows.keys() - set(names):
+            self.rows.pop(gone).deleteLater()
+        for node in snapshot.nodes:
+            if node.name not in self.rows:
+                self.rows[node.name] = ReserveRow(node.name, self._chosen)
+                self._machines.addWidget(self.rows[node.name])
+                tab_through(self._before, (row.spin for row in self.rows.values()))
+            self.rows[node.name].show_node(node, self._chosen.now)
+        self.none.setVisible(not names)
+        with QSignalBlocker(self.context):
+            if self.context.value() != self._chosen.now.default_context:
+                self.context.setValue(self._chosen.now.default_context)
