@@ -9,6 +9,7 @@ from app.core.deployment.remembered import Remembered, read_remembered, remember
 from app.core.errors import SentenceError
 from app.core.library.models import BUILT_IN
 from app.core.snapshot import DeploymentState, Level, Snapshot
+from app.core.text import phrase
 
 if TYPE_CHECKING:
     from app.core.controller import Controller
@@ -35,8 +36,12 @@ class Memory:
         try:
             write_remembered(self._file, wanted)
         except OSError as error:
-            cause = f"What is deployed could not be noted in {self._file}: {error.strerror or error}."
-            self._controller.note(Level.WARNING, "", f"{cause} It is not taken up when Shardboard starts again.")
+            told = phrase(
+                "What is deployed was not noted in {file}: {cause}. It is not taken up when Shardboard starts again.",
+                file=self._file,
+                cause=error.strerror or error,
+            )
+            self._controller.note(Level.WARNING, "", told)
 
 
 async def resume(controller: Controller) -> None:
@@ -55,7 +60,7 @@ async def resume(controller: Controller) -> None:
         return
     missing = await _missing(controller, last)
     if missing:
-        _tell(controller, last, f"{' and '.join(missing)} did not answer.")
+        _tell(controller, last, phrase("{machines} did not answer.", machines=" and ".join(missing)))
     elif _untouched(controller, last):
         try:
             await controller.deploy(last.placement, last.context_tokens, spares=last.spares)
@@ -80,4 +85,5 @@ def _untouched(controller: Controller, last: Remembered) -> bool:
 
 def _tell(controller: Controller, last: Remembered, why: str) -> None:
     name = last.directory.rpartition("/")[2]
-    controller.note(Level.WARNING, "", f"{name} was deployed last time and is not now: {why}")
+    told = phrase("{model} was deployed last time and is not now: {why}", model=name, why=why)
+    controller.note(Level.WARNING, "", told)

@@ -23,7 +23,7 @@ from tests.hub.conftest import REPO, Command
 from tests.hub.server import TOKEN, LoopbackHub
 
 WEIGHTS = "model.safetensors"
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(autouse=True)

@@ -80,7 +80,7 @@ async def test_a_draft_changes_the_speed_and_not_the_text(name: str, draft: str,
             await proposed(controller, prompts[0])
 
 
-@pytest.mark.timeout(90)
+@pytest.mark.timeout(120)
 async def test_stopped_and_killed_in_the_middle(cluster: Opener) -> None:
     model = built_in_model()
     async with cluster(model, 2, options=FAR, draft=model) as controller:
@@ -123,7 +123,7 @@ async def test_stopped_and_killed_in_the_middle(cluster: Opener) -> None:
         await proposed(controller, prompt)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 async def test_a_model_with_other_tokens_is_refused(shared: Path, cluster: Opener) -> None:
     with pytest.raises(ShardboardError, match="stories260K cannot draft for shardboard-tiny: its tokens are not those"):
         async with cluster(built_in_model(), 1, draft=shared / "models" / "stories260K"):

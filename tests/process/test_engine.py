@@ -101,7 +101,7 @@ async def test_proposals_change_the_speed_and_not_the_text(shared, cluster: Open
             assert results[0].laps < 90, "a text that repeats itself should be proposed"
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 async def test_an_answer_waits_for_memory_and_says_at_which_place(cluster: Opener) -> None:
     options = PipelineOptions(kv_tokens=512)
     async with cluster(built_in_model(), 2, context=512, options=options) as controller:
@@ -124,7 +124,7 @@ async def test_an_answer_waits_for_memory_and_says_at_which_place(cluster: Opene
     assert len({result.token_ids for result in results}) == 1 and results[0].completion_tokens == 300
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 async def test_a_long_prompt_leaves_running_answers_their_turn(cluster: Opener) -> None:
     options = PipelineOptions(layer_delay_ms=1.0, token_delay_ms=0.05, speculate=False)
     async with cluster(built_in_model(), 3, context=4096, options=options, prefill_chunk_tokens=128) as controller:

@@ -29,7 +29,7 @@ from tests.process.test_recovery import hurt, kinds
 SLOW = PipelineOptions(layer_delay_ms=2.0)
 CONTEXT = 512
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(120)
 
 
 def story(prompt: str = "Once", tokens: int = 60, **sampling: object) -> GenerationRequest:

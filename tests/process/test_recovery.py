@@ -29,7 +29,7 @@ from tests.process.test_pipeline import stage_process
 SLOW = PipelineOptions(layer_delay_ms=2.0)
 STORY = GenerationRequest(prompt="Once", max_tokens=60, ignore_end=True)
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 def agent_id(controller: Controller, name: str) -> int:

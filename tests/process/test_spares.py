@@ -20,7 +20,7 @@ from tests.process.test_recovery import agent_id, hurt
 SLOW = PipelineOptions(layer_delay_ms=2.0)
 STORY = GenerationRequest(prompt="Once", max_tokens=60, ignore_end=True)
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(120)
 
 
 def kept(controller: Controller) -> dict[str, list[tuple[int, int]]]:

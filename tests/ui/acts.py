@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QRect
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from app.cli.window import begin
 from app.core.placement.placement import Placement
@@ -22,7 +23,7 @@ from app.ui.main import run_window
 from app.ui.window import MainWindow
 from shardd.stage.orders import PipelineOptions
 from tests.ui.hands import Hands, act
-from tests.ui.house import REPO, House, read_house
+from tests.ui.house import MARGIN, REPO, House, read_house
 
 if TYPE_CHECKING:
     from app.core.controller import Controller
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 OWN = "studio"
 LAYER_DELAY_MS = 5.0  # an answer takes long enough to look at it
 ENOUGH = 5  # tokens of an answer that is well under way
-MARGIN = 30  # of the screen around the window: a frame would stand there
 FACTS, SLOW = "What is a shard?", "Why is my answer slow?"
 FOX, BOAT, RIVER = (f"Tell me a short story about a {thing}." for thing in ("fox", "boat", "river"))
 EXPORTED = "river.md"
@@ -105,7 +105,7 @@ class Person:
         self.hands.press("Return")
         self.hands.until(lambda: chat.composer.draft == "", "the message to go")
 
-    def pair(self, machine: str, code_field) -> None:  # type: ignore[no-untyped-def]
+    def pair(self, machine: str, code_field: Callable[[], QWidget]) -> None:
         """Types the code that the machine shows."""
         code = self.house.code(machine)
         self.hands.until(lambda: code_field().isVisible() and code_field().hasFocus(), "the code's field")
@@ -182,7 +182,6 @@ def first_day(person: Person) -> None:
     export(person)
     person.to_board()
     person.hands.press("ctrl+q")
-    print(f"DEBUG quit at {time.strftime('%X')}", flush=True)
 
 
 def first_start(person: Person) -> None:
@@ -263,7 +262,9 @@ def place(person: Person) -> None:
     missing = hands.see(without) or [machines[-1]]
     for name in missing:
         stages = hands.see(lambda: person.placement.stages if person.placement else ())
-        largest = max((stage for stage in stages if stage.node != name), key=lambda stage: stage.layers)
+        beside = [left for left, right in pairwise(stages) if right.node == name and left.layers > 1]
+        giving = beside or [stage for stage in stages if stage.node != name]
+        largest = max(giving, key=lambda stage: stage.layers)
         share = max(1, largest.layers // 3)
         person.give(largest.last - share + 1, largest.last, name)
     person.move_boundary()
@@ -304,7 +305,7 @@ class Held:
 
     async def _hold(self, controller: Controller) -> None:
         self._go = asyncio.Event()
-        busy = controller._serving.busy
+        busy = controller._serving.busy  # type: ignore[reportPrivateUsage] # as tests/process/test_moving.py does
         while controller.snapshot().deployment.coming is None:
             await asyncio.sleep(0.02)
         async with busy:
@@ -380,11 +381,7 @@ def export(person: Person) -> None:
 
 def started_again(person: Person) -> None:
     hands, window = person.hands, person.window
-    print(f"DEBUG window at {time.strftime('%X')}", flush=True)
-    hands.until(lambda: window.bridge.started, "x")
-    print(f"DEBUG started at {time.strftime('%X')}", flush=True)
     hands.until(lambda: window.bridge.started and person.all_ready(OWN, "mini-1"), "the machines")
-    print(f"DEBUG machines at {time.strftime('%X')}", flush=True)
     assert hands.see(lambda: window.place) == "Cluster" and hands.see(window.geometry) == person.room
     hands.until(lambda: person.ready, "what was deployed")
     assert hands.see(lambda: window.bridge.snapshot.deployment.model) == REPO.rpartition("/")[2]
@@ -403,6 +400,14 @@ def started_again(person: Person) -> None:
     hands.until(lambda: not window.chat.writing, "the answer's end")
     assert "slowest stage" in hands.see(lambda: window.chat.conversation.shown[-1].text)
     hands.photograph("goes-on")
+    person.to_board()
+    views = window.cluster.views
+    for name in ("Links", "Shards"):
+        hands.click(lambda name=name: views.buttons[name], name)
+        hands.until(lambda name=name: views.view == name, name)
+        hands.photograph(name.lower())
+    person.go("Settings")
+    hands.photograph("settings")
     hands.press("ctrl+q")
 
 
@@ -431,9 +436,7 @@ def main(name: str, folder: Path, out: Path, size: str, scale: float) -> int:
         PLAYS[name](Person(hands, house, QRect(MARGIN, MARGIN, width, height)))
 
     ended = act(app, hands, play)
-    began = time.monotonic()
     code = run_window(controller, house.paths, "Shardboard", begin, first)
-    print(f"DEBUG act {name}: run_window took {time.monotonic()-began:.1f}, ended at {time.strftime('%X')}", flush=True)
     return code if not ended() else 0
 
 

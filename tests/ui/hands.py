@@ -107,6 +107,7 @@ class Hands:
         number = 1 + len(list(self._out.glob("[0-9][0-9]-*.png")))
         path = self._out / f"{number:02}-{name}.png"
         deadline = time.monotonic() + (0.0 if at_once else STIRRING_S)
+        time.sleep(STILL_S)  # what was read a moment ago is painted by now
         before = self.see(self._screen)
         while time.monotonic() < deadline:
             time.sleep(STILL_S)
@@ -114,7 +115,7 @@ class Hands:
             if now == before:
                 break
             before = now
-        before.save(str(path), "PNG", 0)
+        before.save(str(path), quality=0)  # the smallest file
 
     def _screen(self) -> QImage:
         """What is seen of the program's window and of all that is in front of it."""

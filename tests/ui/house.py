@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from tests.hub.server import LoopbackHub
 
 MACHINES = ("mini-1", "mini-2")
 REPO = "mlx-community/Shardboard-Tiny"
+MARGIN = 30  # of the screen around the window: a frame would stand there
 STOP_S = 20
 BYTES_PER_S = 3e6  # the model's eight megabytes are seen coming
 
@@ -67,7 +68,7 @@ def read_house(folder: Path) -> House:
 
 
 @contextlib.contextmanager
-def built(folder: Path, appearance: str) -> Iterator[House]:
+def built(folder: Path, appearance: str) -> Generator[House]:
     """The machines run until the end."""
     running: dict[str, subprocess.Popen[bytes]] = {}
     house = House(folder, {}, {})
@@ -96,7 +97,7 @@ def built(folder: Path, appearance: str) -> Iterator[House]:
 
 
 @contextlib.contextmanager
-def hub_of(house: House) -> Iterator[LoopbackHub]:
+def hub_of(house: House) -> Generator[LoopbackHub]:
     with LoopbackHub() as hub:
         hub.add_repository(REPO, house.upstream, downloads=7)
         hub.faults.bytes_per_s = BYTES_PER_S
@@ -104,7 +105,7 @@ def hub_of(house: House) -> Iterator[LoopbackHub]:
 
 
 @contextlib.contextmanager
-def screen(width: int, height: int) -> Iterator[str]:
+def screen(width: int, height: int) -> Generator[str]:
     """An Xvfb of this many pixels; its display's name."""
     reader, writer = os.pipe()
     command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp"]

@@ -15,8 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.ui.acts import MARGIN
-from tests.ui.house import built, environment, hub_of, screen
+from tests.ui.house import MARGIN, built, environment, hub_of, screen
 
 ACTS = ("first", "second")
 ACT_S = 600

@@ -34,6 +34,9 @@ STEPS = (
     "found-again",
     "conversations",
     "goes-on",
+    "links",
+    "shards",
+    "settings",
 )
 
 

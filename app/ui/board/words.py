@@ -13,7 +13,7 @@ from app.ui.board.state import BoardState, NodeOutlook
 def range_line(segment: Segment, weights: int) -> tuple[str, ...]:
     span, short = words.layers(segment.first, segment.last), words.layer_range(segment.first, segment.last)
     size = words.size(weights)
-    return (f"{span}  ·  {size}", f"{short}  ·  {size}", f"{short} · {size}", short)
+    return (f"{span}  ·  {size}", f"{short}  ·  {size}", f"{short} · {size}", span, short)
 
 
 def room_line(outlook: NodeOutlook | None) -> tuple[str, ...]:

@@ -179,11 +179,10 @@ class NodeCard(Card):
             return
         memory = node.memory if node else None
         if memory is None:
-            away = node is not None and node.chip
+            known = node is not None and node.chip
+            state = node.state.value if node else ""
             self.legend.setText(
-                f"Memory is not known while it is {node.state.value}."
-                if node and away
-                else tr("Memory is not known yet.")
+                tr("Memory is not known while it is {state}.", state=state) if known else tr("Memory is not known yet.")
             )
             self.others.setText("")
             return

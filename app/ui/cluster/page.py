@@ -24,7 +24,7 @@ from app.ui.cluster.planning import Draft, balanced, board_state, starting_place
 from app.ui.models.ask import ask
 from app.ui.text import tr
 from app.ui.theme import SPACE
-from app.ui.widgets import ResponsiveGrid, WrappedLabel, label, page_scroll, push_button
+from app.ui.widgets import ResponsiveGrid, WrappedLabel, keep_right_edge, label, page_scroll, push_button
 
 if TYPE_CHECKING:
     from app.core.controller import NodeMove
@@ -78,7 +78,9 @@ class ClusterPage(QWidget):
         below.setContentsMargins(SPACE.xl, SPACE.xs, SPACE.xl, SPACE.l)
         below.addWidget(self.views)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
-        self.splitter.addWidget(page_scroll(top))
+        area = page_scroll(top)
+        keep_right_edge(area, column)
+        self.splitter.addWidget(area)
         self.splitter.addWidget(bottom)
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 1)

@@ -70,6 +70,7 @@ class MachineStep(QWidget):
         self.state.setText(machine_words(node))
         if self.reserve is None:
             self.reserve = ReserveRow(node.name, self._chosen)
+            self.reserve.title.hide()  # the card has its name already
             self.card.body.addWidget(self.reserve)
             QWidget.setTabOrder(self.banner.action_button, self.reserve.spin)
         self.reserve.show_node(node, self._chosen.now)

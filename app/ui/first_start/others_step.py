@@ -75,7 +75,7 @@ class OthersStep(QWidget):
         for address, agent in found.items():
             if address not in self.rows:
                 self._add_row(PairRow(self._bridge, address, agent.name, agent.version))
-        kept = {address for address, row in self.rows.items() if row.isVisible() and row.probed is not None}
+        kept = {address for address, row in self.rows.items() if row.in_use}
         for gone in self.rows.keys() - found.keys() - self._typed - kept:
             self.rows.pop(gone).deleteLater()
         self._show_known(snapshot)

@@ -66,6 +66,11 @@ class PairRow(Card):
         self._say("")
         self._show_button()
 
+    @property
+    def in_use(self) -> bool:
+        """Whether it was tried: what came of it stays to be read, also where the machine is announced no more."""
+        return bool(self._busy or self.probed is not None or self.says.text())
+
     def act(self) -> None:
         """Looks at the machine; then, with a code, pairs."""
         probed = self.probed
@@ -114,10 +119,10 @@ class PairRow(Card):
 
     def _paired(self, _result: object) -> None:
         self._busy = ""
+        self.paired.emit(self.address)  # first: whoever listens sees where the keyboard was
         self.code.hide()
         self._say(f"{self.name} is paired.", "success")
         explain(self.button, "It is paired.")
-        self.paired.emit(self.address)
 
     def _failed(self, error: BaseException) -> None:
         self._busy = ""

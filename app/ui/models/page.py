@@ -21,7 +21,7 @@ from app.ui.models.token_dialog import TokenDialog, known_token
 from app.ui.models.transfers import Transfers
 from app.ui.text import tr
 from app.ui.theme import SPACE
-from app.ui.widgets import Banner, label, page_scroll, push_button
+from app.ui.widgets import Banner, keep_right_edge, label, page_scroll, push_button
 
 if TYPE_CHECKING:
     from app.core.library.conversions import Conversion
@@ -95,13 +95,7 @@ class ModelsPage(QWidget):
         layout.addLayout(head)
         area = page_scroll(content)
         layout.addWidget(area, 1)
-        bar = area.verticalScrollBar()
-
-        def keep_width(_least: int, most: int) -> None:
-            """The cards end where the head does, with a scroll bar and without."""
-            column.setContentsMargins(SPACE.xl, 0, SPACE.xl - (bar.sizeHint().width() if most else 0), SPACE.l)
-
-        bar.rangeChanged.connect(keep_width)
+        keep_right_edge(area, column)
 
     def _connect(self) -> None:
         self._bridge.ready.connect(self._begin)

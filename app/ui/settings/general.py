@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker
+from PySide6.QtCore import QSignalBlocker, QSize
 from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.settings.settings import APPEARANCES, MOTIONS, Settings
@@ -18,6 +18,7 @@ from app.ui.theme import SPACE, Theme
 from app.ui.widgets import ElidedLabel, WrappedLabel
 
 GB = 1_000_000_000
+MOST_GB = 4096.0
 SCALES = (0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0)
 APPEARANCE_WORDS = {"system": "As the system", "dark": "Dark", "light": "Light"}
 MOTION_WORDS = {"system": "As the system", "reduced": "Reduced", "full": "Full"}
@@ -65,29 +66,43 @@ class AppearanceSection(Section):
         show_choice(self.motion, settings.motion)
 
 
+class ReserveSpin(QDoubleSpinBox):
+    """As wide as for the most that any machine has: the rows below each other keep their columns."""
+
+    def sizeHint(self) -> QSize:
+        return self._as_for_most(super().sizeHint())
+
+    def minimumSizeHint(self) -> QSize:
+        return self._as_for_most(super().minimumSizeHint())
+
+    def _as_for_most(self, hint: QSize) -> QSize:
+        most, own = (self.fontMetrics().horizontalAdvance(f"{each:.1f}") for each in (MOST_GB, self.maximum()))
+        return QSize(hint.width() + max(0, most - own), hint.height())
+
+
 class ReserveRow(QWidget):
     """One machine: what stays free there, and what that leaves."""
 
     def __init__(self, name: str, chosen: Chosen, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.machine = name
-        self.spin = QDoubleSpinBox()
+        self.spin = ReserveSpin()
         self.spin.setAccessibleName(f"Memory kept free on {name}")
         self.spin.setSuffix(" GB")
         self.spin.setDecimals(1)
         self.spin.setSingleStep(0.5)
-        self.spin.setRange(0.0, 4096.0)
+        self.spin.setRange(0.0, MOST_GB)
         self.spin.setKeyboardTracking(False)
         calm(self.spin)
         self.left = WrappedLabel(role="muted")
         self.spin.valueChanged.connect(lambda value: chosen.reserve(name, round(value * GB)))
-        title = ElidedLabel(name)
-        title.setFixedWidth(NAME_WIDTH)
-        title.setBuddy(self.spin)
+        self.title = ElidedLabel(name)
+        self.title.setFixedWidth(NAME_WIDTH)
+        self.title.setBuddy(self.spin)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE.m)
-        for part in (title, self.spin):
+        for part in (self.title, self.spin):
             row.addWidget(part)
         row.addWidget(self.left, 1)
 

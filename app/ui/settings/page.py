@@ -14,7 +14,7 @@ from app.ui.settings.general import AppearanceSection, MemorySection
 from app.ui.settings.places import FoldersSection, HubSection
 from app.ui.settings.section import Sheet
 from app.ui.theme import SPACE, Theme
-from app.ui.widgets import Banner, label, page_scroll
+from app.ui.widgets import Banner, keep_right_edge, label, page_scroll
 
 WIDEST = 860
 
@@ -60,11 +60,14 @@ class SettingsPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         row = QHBoxLayout(content)
         row.setContentsMargins(SPACE.xl, SPACE.l, SPACE.xl, SPACE.l)
-        row.addWidget(inner, 100)
+        row.setSpacing(0)
+        row.addWidget(inner, 1000)  # the stretch takes only what is beyond its widest
         row.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(page_scroll(content))
+        area = page_scroll(content)
+        keep_right_edge(area, row)
+        layout.addWidget(area)
         self.chosen.changed.connect(self.settings_changed)
         self.chosen.failed.connect(self.banner.show_error)
         self.folders.failed.connect(self.banner.show_error)

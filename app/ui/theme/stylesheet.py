@@ -167,6 +167,7 @@ QAbstractScrollArea::corner {{ background: transparent; }}
 
 def _menus(t: Tokens) -> str:
     return f"""
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QMenuBar {{ background: {t.surface}; border-bottom: 1px solid {t.border}; padding: 1px 4px; }}
 QMenuBar::item {{ background: transparent; padding: 4px 9px; border-radius: {RADIUS.small}px; }}
 QMenuBar::item:selected, QMenuBar::item:pressed {{ background: {t.hover}; }}

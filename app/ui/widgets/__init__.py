@@ -2,7 +2,7 @@
 
 from app.ui.widgets.banner import Banner
 from app.ui.widgets.buttons import IconButton, explain, push_button
-from app.ui.widgets.containers import Card, Line, fit_height, page_scroll
+from app.ui.widgets.containers import Card, Line, fit_height, keep_right_edge, page_scroll
 from app.ui.widgets.grid import ResponsiveGrid
 from app.ui.widgets.labels import ElidedLabel, PillLabel, ValueLabel, WrappedLabel, label, set_tone
 
@@ -18,6 +18,7 @@ __all__ = [
     "WrappedLabel",
     "explain",
     "fit_height",
+    "keep_right_edge",
     "label",
     "page_scroll",
     "push_button",

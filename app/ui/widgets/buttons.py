@@ -42,8 +42,8 @@ def explain(thing: QAbstractButton | QAction, why_not: str, tip: str = "") -> No
 
 def _pass_focus_on(thing: QWidget) -> None:
     """To the part before it: Qt would give it to the next one, which after the last is the window's first."""
-    before = thing.previousInFocusChain()
-    while before is not thing:
+    before: QWidget | None = thing.previousInFocusChain()
+    while before is not None and before is not thing:
         stops = before.focusPolicy().value & Qt.FocusPolicy.TabFocus.value
         if stops and before.isEnabled() and before.isVisible() and before.window() is thing.window():
             before.setFocus(Qt.FocusReason.OtherFocusReason)

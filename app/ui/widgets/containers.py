@@ -53,3 +53,14 @@ def page_scroll(content: QWidget) -> QScrollArea:
     area.viewport().setAutoFillBackground(False)
     content.setAutoFillBackground(False)
     return area
+
+
+def keep_right_edge(area: QScrollArea, layout: QLayout) -> None:
+    """What is scrolled, which this layout holds, ends where the rest of the page does, also beside a scroll bar."""
+    whole, bar = layout.contentsMargins(), area.verticalScrollBar()
+
+    def fit(_least: int, most: int) -> None:
+        taken = bar.sizeHint().width() if most else 0
+        layout.setContentsMargins(whole.left(), whole.top(), max(0, whole.right() - taken), whole.bottom())
+
+    bar.rangeChanged.connect(fit)

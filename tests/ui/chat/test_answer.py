@@ -13,7 +13,7 @@ from app.core.generation.request import (
     StageTiming,
     TokenEvent,
 )
-from app.ui.chat.answer import Phase, Running, ended, failed, fold, outcome_words, stopped
+from app.ui.chat.answer import Phase, Running, ended, failed, fold, outcome_words, stopped, told_once
 
 TIMINGS = tuple(StageTiming(stage, 1.0, 0.1, 3.0, 0.1, 4096) for stage in range(3))
 
@@ -68,3 +68,22 @@ def test_ends_other_than_a_result() -> None:
 )
 def test_outcome_words(outcome: str, words: str) -> None:
     assert outcome_words(outcome) == words
+
+
+@pytest.mark.parametrize(
+    ("notes", "told"),
+    [
+        ((), ()),
+        (("It stopped.", "It stopped."), ("It stopped.",)),
+        (
+            ("Layer 3 moved to mini-2.", "Layer 3 moved to mini-2, the answer waited 0.3 s."),
+            ("Layer 3 moved to mini-2, the answer waited 0.3 s.",),
+        ),
+        (
+            ("Layer 3 moved to mini-2.", "Layer 3 moved to mini-20."),
+            ("Layer 3 moved to mini-2.", "Layer 3 moved to mini-20."),
+        ),
+    ],
+)
+def test_a_sentence_is_told_once(notes: tuple[str, ...], told: tuple[str, ...]) -> None:
+    assert told_once(notes) == told

@@ -150,14 +150,16 @@ def test_found_machines_come_and_go(qtbot: QtBot, open_window: OpenWindow) -> No
     with open_window() as window:
         others = begin(qtbot, window).others
         mini = DiscoveredAgent("mini-1", "127.0.0.1:1", "ab", "0.1.0")
-        others.show_snapshot(Snapshot(discovered=(mini,)))
+        other = DiscoveredAgent("mini-2", "127.0.0.1:2", "cd", "0.1.0")
+        others.show_snapshot(Snapshot(discovered=(mini, other)))
         row = others.rows["127.0.0.1:1"]
         assert row.title.text() == "mini-1" and not others.searching.isVisibleTo(others)
         row.button.click()  # one click; nobody is there
         qtbot.waitUntil(lambda: "Nothing listens at 127.0.0.1:1." in row.says.text(), timeout=WAIT_MS)
         assert row.button.isEnabled()
         others.show_snapshot(Snapshot(discovery_problem="Machines cannot be discovered on this network."))
-        assert not others.rows and others.searching.text().startswith("Machines cannot be discovered")
+        assert others.searching.text().startswith("Machines cannot be discovered")
+        assert others.rows == {"127.0.0.1:1": row}, "what was tried stays to be read"
 
 
 @pytest.mark.in_turn

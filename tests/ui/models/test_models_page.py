@@ -24,7 +24,7 @@ from tests.ui.models.conftest import OTHER, REPO, show_models
 
 WEIGHTS = "model.safetensors"
 OpenWindow = Callable[..., AbstractContextManager[MainWindow]]
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(120)
 
 
 def search(qtbot: QtBot, page: ModelsPage, text: str) -> None:

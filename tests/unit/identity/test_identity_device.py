@@ -120,7 +120,7 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
         load_or_create_identity(tmp_path / "identity", "Mac")
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 def test_processes_that_start_at_once_share_one_identity(folder: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from shardd.identity import load_or_create_identity\n"

@@ -35,7 +35,7 @@ from shardd.identity.tls import (
     throwaway_root_pem,
 )
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = pytest.mark.timeout(120)
 DEADLINE = 5.0
 SERVER, CLIENT, STRANGER = (create_identity(name) for name in ("server", "client", "stranger"))
 

@@ -44,7 +44,7 @@ SMALL = {
     "tie_word_embeddings": False,
 }
 pytestmark = [
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(120),
     pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is absent"),
 ]
 

@@ -10,7 +10,7 @@ import pytest
 from shardd.model.errors import CheckpointError
 from shardd.model.headers import read_header
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = pytest.mark.timeout(120)
 
 
 def tensor(begin: int = 0, end: int = 16, dtype: str = "F32", shape: Any = (4,)) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from shardd.model.flow import find_flow
 from shardd.model.holes import Slice
 from shardd.model.trace import trace
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(120)
 
 COUNT = 4
 

@@ -15,7 +15,7 @@ from shardd.model.checkpoint import read_checkpoint
 from shardd.model.errors import CheckpointError, UnsupportedModel
 from shardd.model.inventory import inspect
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 with_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is absent")
 
 LLAMA = {

@@ -17,7 +17,7 @@ from shardd.model.inventory import Inventory, inspect
 from shardd.model.plan import Plan, make_plan
 from shardd.model.stage import PayloadSpec, load_stage
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 LLAMA = {
     "model_type": "llama",

@@ -82,7 +82,7 @@ def number_of(event: object) -> int:
     return event.frame.header.sequence
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("busy", [0.0, 0.3, 1.0], ids=["always waits", "sometimes works", "always works"])
 def test_frames_come_in_order_whoever_reads(joined: Joined, busy: float) -> None:
     chance = random.Random(7)
@@ -101,7 +101,7 @@ def test_frames_come_in_order_whoever_reads(joined: Joined, busy: float) -> None
     sender.join(5)
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 def test_what_others_put_wakes_a_thread_that_waits_for_the_lane(joined: Joined) -> None:
     joined.send(0)
     assert number_of(joined.inbox.get()) == 0
@@ -115,7 +115,7 @@ def test_what_others_put_wakes_a_thread_that_waits_for_the_lane(joined: Joined) 
             assert number_of(joined.inbox.get()) == number
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("waits", [True, False], ids=["while it waits", "while it works"])
 def test_the_end_of_the_lane_is_told_by_its_own_thread(joined: Joined, waits: bool) -> None:
     joined.send(1)
@@ -127,7 +127,7 @@ def test_the_end_of_the_lane_is_told_by_its_own_thread(joined: Joined, waits: bo
     assert joined.over.wait(5) and joined.ended
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 def test_a_frame_that_breaks_the_rules_ends_the_lane(joined: Joined) -> None:
     joined.refuse = 2
     joined.send(1)

@@ -25,7 +25,7 @@ PROMPT = [(7 * number) % 1000 for number in range(300)]
 RANGES = [(0, 2), (3, 5), (6, 7)]
 
 pytestmark = [
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(120),
     pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is absent"),
 ]
 

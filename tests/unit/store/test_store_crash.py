@@ -88,7 +88,7 @@ def test_a_push_survives_a_kill_at_each_system_call(root: Path, victim: Victim) 
     assert check_consistent(root).shards() == (crash_child.SHARD,)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_a_deletion_survives_a_kill_at_each_system_call(root: Path, victim: Victim) -> None:
     crash_child.play(root, "push")
     kills = 0
@@ -105,7 +105,7 @@ def test_a_deletion_survives_a_kill_at_each_system_call(root: Path, victim: Vict
     assert check_consistent(root).used_bytes() == 0
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_a_push_killed_at_random_moments_goes_on_each_time(root: Path) -> None:
     chance = random.Random(7)
     digest = crash_child.digest_of(crash_child.LARGE)

@@ -12,7 +12,7 @@ from blake3 import blake3
 from shardd.store import DiskFull, ShardManifest, Store, StoreError, UnitReference
 from shardd.store import store as store_module
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(120)
 
 SIZE = 100_000
 ROOM = 3_000  # for manifests, which count too

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shardd.host.paths import locked
 from shardd.store import DiskFull, Store, StoreError, UnitBusy, UnitState, WrongDigest, hasher, writer
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(120)
 CONTENT = bytes(range(256)) * 1000
 DIGEST = blake3(CONTENT).hexdigest()
 BAD_NAMES = ["", "x", "../" + "a" * 61, "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n", "a" * 32 + "/" + "a" * 31]
