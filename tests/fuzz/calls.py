@@ -149,7 +149,8 @@ async def call(channel: grpc.aio.Channel, method: Any, bodies: list[bytes]) -> g
             else:
                 await channel.unary_unary(path, **raw)(bodies[0], timeout=3)
     except grpc.aio.AioRpcError as error:
-        return error.code()
+        # gRPC's client says so of a refusal that came while it was still writing.
+        return grpc.StatusCode.ABORTED if error.details() == "Internal error from Core" else error.code()
     except (TimeoutError, asyncio.CancelledError):
         return None
     return None
