@@ -167,6 +167,7 @@ def test_nothing_is_left_after_a_signal(number: signal.Signals) -> None:
          "--max-tokens", "1000", "--temp", "1", "--logit-bias", "2047=-100", "--logit-bias", "2045=-100"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a suite in the background of a shell ignores SIGINT
     )  # fmt: skip
     assert command.stdout is not None
     while not ours() - processes:
@@ -176,7 +177,7 @@ def test_nothing_is_left_after_a_signal(number: signal.Signals) -> None:
     command.communicate(timeout=20)
     assert command.returncode == 130
     assert ours() == processes
-    assert folders() == temporary
+    assert folders() <= temporary
 
 
 def test_nothing_is_left_when_the_controller_is_killed() -> None:
