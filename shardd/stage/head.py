@@ -87,6 +87,7 @@ class Led:
 @dataclass(slots=True)
 class _Group:
     members: list[int]
+    ready_at: float  # when they were home again: waiting for a chunk until left_at delays their answers as well
     left_at: float
     disturbed: bool = field(default=False)
 
@@ -393,7 +394,8 @@ class Head:
     def _decode_step(self, chosen: Sequence[int]) -> Step:
         members = [self._led[number] for number in chosen]
         number = members[0].group if members[0].group not in (0, *self._groups) else self._new_group()
-        self._groups[number] = _Group(list(chosen), time.monotonic(), self._chunks_in_flight() > 0)
+        ready_ns = max(led.ready_ns for led in members)
+        self._groups[number] = _Group(list(chosen), ready_ns / 1e9, time.monotonic(), self._chunks_in_flight() > 0)
         for led in members:
             self._ready.remove(led.id)
             led.group = number
@@ -409,7 +411,7 @@ class Head:
             True,
             tuple((led.history[led.planned - 1], *led.proposals) for led in members),
             proposals=first.proposals,
-            arrived_ns=max(led.ready_ns for led in members),
+            arrived_ns=ready_ns,
             hop_us=max(led.hop_us for led in members),
         )
 
@@ -439,7 +441,7 @@ class Head:
         if not disturbed:
             self._lap_s = lap_s
         if not led.proposals:
-            self._pacer.lap(lap_s, disturbed=disturbed, groups=len(self._groups) + 1)
+            self._pacer.lap(arrived_ns / 1e9 - group.ready_at, disturbed=disturbed, groups=len(self._groups) + 1)
         if timings:
             work = [each.compute_us + each.serialise_us for each in timings]
             lap = sum(work) + sum(each.hop_us for each in timings[1:]) + hop_us
