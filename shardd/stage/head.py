@@ -375,16 +375,16 @@ class Head:
     def _answers_running(self) -> bool:
         return any(not led.fresh for led in self._led.values())
 
+    def _running(self) -> int:
+        return sum(1 for led in self._led.values() if led.travelling or led.id in self._ready)
+
     def _ready_rows(self) -> list[Ready]:
-        rows: list[Ready] = []
-        for number in self._ready:
-            led = self._led[number]
-            rows.append(Ready(number, 0 if led.fresh else led.group, alone=led.fresh, limit=led.limit))
-        return rows
+        ready = [self._led[number] for number in self._ready]
+        return [Ready(led.id, 0 if led.fresh else led.group, alone=led.fresh, limit=led.limit) for led in ready]
 
     def _traffic(self) -> Traffic:
         return Traffic(
-            active=sum(1 for led in self._led.values() if led.travelling or led.id in self._ready),
+            active=self._running(),
             in_flight=len(self._groups),
             lanes=lanes_wanted(self._settings.stage_count, self._lap_us, self._slowest_us),
             max_batch=self.max_batch,
@@ -436,12 +436,13 @@ class Head:
         group = self._groups.pop(led.group, None) if led else None
         if led is None or group is None or led.fresh:
             return
-        lap_s = arrived_ns / 1e9 - group.left_at
+        arrived_s = arrived_ns / 1e9
         disturbed = group.disturbed or self._chunks_in_flight() > 0
         if not disturbed:
-            self._lap_s = lap_s
+            self._lap_s = arrived_s - group.left_at
         if not led.proposals:
-            self._pacer.lap(arrived_ns / 1e9 - group.ready_at, disturbed=disturbed, groups=len(self._groups) + 1)
+            share = len(group.members) / max(1, self._running())
+            self._pacer.lap(arrived_s - group.ready_at, disturbed=disturbed, share=share)
         if timings:
             work = [each.compute_us + each.serialise_us for each in timings]
             lap = sum(work) + sum(each.hop_us for each in timings[1:]) + hop_us

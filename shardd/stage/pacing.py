@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from math import sqrt
-from statistics import median
 
 SMALLEST_CHUNK = 256
 LARGEST_CHUNK = 2048
@@ -27,17 +26,20 @@ class Pacer:
 
     @property
     def lap_s(self) -> float | None:
-        """What an undisturbed lap takes; None before there was one."""
-        return median(self._undisturbed) if self._undisturbed else None
+        """What an undisturbed lap takes; None before there was one.
 
-    def lap(self, seconds: float, *, disturbed: bool, groups: int) -> None:
-        """A group came home, one of so many; disturbed: a chunk was on the way meanwhile."""
+        The lower quartile: between chunks groups still stand in each other's way; a median would call that usual.
+        """
+        return sorted(self._undisturbed)[len(self._undisturbed) // 4] if self._undisturbed else None
+
+    def lap(self, seconds: float, *, disturbed: bool, share: float) -> None:
+        """A group came home, with this share of the running answers; disturbed: a chunk was on the way meanwhile."""
         if not disturbed:
             self._undisturbed.append(seconds)
         usual = self.lap_s or seconds
         allowed = usual / KEPT_SPEED
         most = allowed - usual  # an idle hour earns no more than one lap's delay
-        self._saved = min(most, self._saved + (allowed - seconds) / max(1, groups))
+        self._saved = min(most, self._saved + (allowed - seconds) * share)
         self._felt = True
 
     def chunk_passed(self) -> None:

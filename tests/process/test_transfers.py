@@ -8,15 +8,21 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grpc.aio
 import pytest
+from blake3 import blake3
 
+from app.core.cluster.client import AgentError
 from app.core.cluster.keys import OwnKey
 from app.core.cluster.local_agents import LocalAgents
 from app.core.cluster.node import Node
@@ -24,7 +30,7 @@ from app.core.cluster.nodes import NodeKeys
 from app.core.cluster.registry import NodeRegistry
 from app.core.controller import Controller
 from app.core.deployment.deployment import DeploymentFailed
-from app.core.deployment.push import bring_shards, shard_orders
+from app.core.deployment.push import AWAY, bring_shards, shard_orders
 from app.core.deployment.source import model_source
 from app.core.generation.request import GenerationRequest
 from app.core.library.digests import DigestCache
@@ -35,7 +41,7 @@ from shardd.identity import create_identity
 from shardd.model.survey import survey
 from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import MachineStub, ShardsStub
-from shardd.rpc.options import channel_credentials, channel_options
+from shardd.rpc.options import PIECE_BYTES, channel_credentials, channel_options
 from tests.clusters import ask
 from tests.process.conftest import Opener, chat
 
@@ -302,6 +308,12 @@ class CuttingProxy:
             writer.transport.abort()
         self._writers.clear()
 
+    def shut(self) -> None:
+        """Shuts every connection before it returns; what reached the proxy is lost."""
+        for writer in self._writers:
+            with contextlib.suppress(OSError):
+                writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._target)
         self._writers += [writer, back]
@@ -342,3 +354,33 @@ async def test_a_push_goes_on_after_the_network_was_cut(large: Path, tmp_path: P
     assert transfer.retries >= 2
     # What was on its way at each cut is sent again, and nothing else.
     assert total <= transfer.sent_bytes < total + 2 * 60_000_000
+
+
+@pytest.mark.timeout(120)
+async def test_a_connection_that_breaks_at_any_piece_of_a_unit_is_a_failure_to_try_again(tmp_path: Path) -> None:
+    key = OwnKey(tmp_path / "identity")
+    keys = NodeKeys(key, NodeRegistry(controller_paths(tmp_path / "controller")))
+    piece = b"x" * PIECE_BYTES
+    async with LocalAgents(NAMES[:1], key.current, folder=tmp_path / "agents") as agents:
+        (known,) = agents.nodes
+        async with CuttingProxy(int(known.address.rpartition(":")[2])) as proxy:
+            through = replace(known, address=f"127.0.0.1:{proxy.port}")
+            node = Node(through, keys, lambda: None, lambda *_: None, lambda *_: None)
+            node.start()
+            try:
+                for number, moment in enumerate([1, 2, 3, 4]):
+                    await node.wait_ready(10)
+                    given = iter([piece] * 4)
+                    came = iter(range(1, 5))
+
+                    def sent(_: int, came: Iterator[int] = came, moment: int = moment) -> None:
+                        if next(came) == moment:
+                            proxy.shut()
+                            time.sleep(0.03)  # gRPC hears of it before the loop does
+
+                    digest = blake3(str(number).encode()).hexdigest()
+                    with pytest.raises(AgentError) as failed:
+                        await node.client.push_unit(digest, 4 * PIECE_BYTES, 0, partial(next, given, None), sent)
+                    assert failed.value.code in AWAY, failed.value
+            finally:
+                await node.close()

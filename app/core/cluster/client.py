@@ -119,10 +119,14 @@ class AgentClient:
             raise AgentError(f"{self.name} took no more data for {PUSH_QUIET_S:.0f} s.", "Check its network.") from None
         except grpc.aio.AioRpcError as error:
             raise self._translated(error) from error
-        except (grpc.aio.UsageError, asyncio.InvalidStateError) as error:
-            # The agent answered while pieces were still being written: its answer says why.
-            code = await call.code()
-            raise AgentError(f"{self.name} refused a unit: {await call.details() or error}.", code=code) from error
+        except (grpc.aio.UsageError, grpc.aio.InternalError, asyncio.InvalidStateError) as error:
+            # The call ended while it was written to: its status says why, where one still comes.
+            try:
+                async with asyncio.timeout(CALL_S):
+                    code, details = await call.code(), await call.details()
+            except TimeoutError:
+                code, details = grpc.StatusCode.UNAVAILABLE, ""
+            raise AgentError(f"{self.name} broke off a unit: {details or error}.", code=code) from error
         finally:
             call.cancel()
 

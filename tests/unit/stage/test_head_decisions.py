@@ -76,7 +76,7 @@ def test_chunks_leave_running_answers_their_speed() -> None:
     assert pacer.may_go(answers_running=False, chunks_in_flight=3)
     assert not pacer.may_go(answers_running=True, chunks_in_flight=0), "nothing is known of a lap yet"
     laps, spent, chunks = 0, 0.0, 0
-    pacer.lap(0.010, disturbed=False, groups=1)
+    pacer.lap(0.010, disturbed=False, share=1.0)
     while laps < 500:
         if pacer.may_go(answers_running=True, chunks_in_flight=0):
             chunks += 1
@@ -84,7 +84,7 @@ def test_chunks_leave_running_answers_their_speed() -> None:
             lap = 0.090
         else:
             lap = 0.010
-        pacer.lap(lap, disturbed=lap > 0.01, groups=1)
+        pacer.lap(lap, disturbed=lap > 0.01, share=1.0)
         laps, spent = laps + 1, spent + lap
     assert chunks > 10
     assert KEPT_SPEED - 0.03 < laps * 0.010 / spent < KEPT_SPEED + 0.1
