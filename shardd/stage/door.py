@@ -1,7 +1,8 @@
 """Where lanes begin: dialling the next stage, and the door at which a stage lets lanes in.
 
-A dialler must hold one of the pinned certificates and present, in its first frame, a one-time token that the control
-plane handed out for exactly this certificate.
+A dialler must hold a certificate that is expected just now and present, in its first frame, the one-time token that
+the control plane handed out for exactly this certificate. Nothing else counts: neither that its machine is paired, nor
+that it is in another deployment, nor that it was in this one.
 """
 
 from __future__ import annotations
@@ -70,22 +71,22 @@ def dial(
 class Pass:
     """Who may come in with a token."""
 
+    certificate_pem: bytes
     fingerprint: str
     controller: bool
 
 
 class Door:
-    """Listens on one port for lanes of one deployment, of which epoch says which.
+    """Listens on one port for lanes of one deployment, of which epoch says which: see turn_to.
 
     on_lane(lane, controller's lane id or "" for the previous stage) runs in its own thread.
     """
 
     def __init__(self, host: str, identity: Identity, epoch: int, on_lane: Callable[[Lane, str], None]) -> None:
         self._identity = identity
-        self.epoch = epoch
+        self._epoch = epoch
         self._on_lane = on_lane
         self._passes: dict[bytes, Pass] = {}
-        self._pems: dict[str, bytes] = {}
         self._lock = threading.RLock()
         self._admitted = threading.Condition(self._lock)
         self._knocking: Counter[str] = Counter()  # handshakes under way, by address
@@ -94,21 +95,19 @@ class Door:
         threading.Thread(target=self._run, name="lane-door", daemon=True).start()
 
     def admit(self, token: bytes, certificate_pem: bytes, *, controller: bool) -> None:
-        """Lets one dialler in, once, with this token and this certificate."""
-        fingerprint = fingerprint_of(certificate_pem)
-        with self._lock:
-            self._pems[fingerprint] = certificate_pem
-            self._passes[token] = Pass(fingerprint, controller)
-            self._forget_oldest()
+        """Lets one dialler in, once, with this token and this certificate. There is one previous stage: a token for it
+        makes those before void."""
+        new = Pass(certificate_pem, fingerprint_of(certificate_pem), controller)
+        with self._admitted:
+            kept = {old: each for old, each in self._passes.items() if controller or each.controller}
+            self._passes = dict(list(kept.items())[-(MAX_PASSES - 1) :]) | {token: new}
             self._admitted.notify_all()
 
-    def admit_any_of(self, token: bytes, certificates_pem: Sequence[bytes]) -> None:
-        """As admit for the previous stage, which is one of these peers: the token says which."""
+    def turn_to(self, epoch: int) -> None:
+        """To another deployment: whoever was to come in for the former one may not."""
         with self._lock:
-            self._pems.update({fingerprint_of(pem): pem for pem in certificates_pem})
-            self._passes[token] = Pass("", controller=False)
-            self._forget_oldest()
-            self._admitted.notify_all()
+            self._epoch = epoch
+            self._passes = {}
 
     def close(self) -> None:
         self._listener.close()
@@ -137,19 +136,14 @@ class Door:
             if not self._knocking[address]:
                 del self._knocking[address]
 
-    def _forget_oldest(self) -> None:
-        while len(self._passes) > MAX_PASSES:
-            del self._passes[next(iter(self._passes))]
-
     def _let_in(self, plain: socket.socket, address: str) -> None:
         connection = plain
         try:
             plain.settimeout(HANDSHAKE_S)
-            with self._lock:
-                context = server_context(self._identity, list(self._pems.values()))
+            expected = self._expected()
+            context = server_context(self._identity, list(expected.values()))
             connection = tls = context.wrap_socket(plain, server_side=True)
-            fingerprint = check_pin(tls, set(self._pems))
-            lane, name = self._greet(tls, fingerprint)
+            lane, name = self._greet(tls, check_pin(tls, expected))
         except (OSError, PinError, FrameError, LaneClosed):
             with contextlib.suppress(OSError):
                 connection.close()
@@ -158,27 +152,36 @@ class Door:
             self._leave(address)
         self._on_lane(lane, name)
 
+    def _expected(self) -> dict[str, bytes]:
+        """Certificates of those who may come now, by fingerprint. Raises LaneClosed where nobody may: no handshake is
+        worth its price then."""
+        with self._admitted:  # the dialler may be quicker than the order that hands its token out
+            self._admitted.wait_for(lambda: self._passes, TOKEN_S)
+            if not self._passes:
+                raise LaneClosed("nobody is expected")
+            return {each.fingerprint: each.certificate_pem for each in self._passes.values()}
+
     def _greet(self, tls: ssl.SSLSocket, fingerprint: str) -> tuple[Lane, str]:
         deadline = time.monotonic() + GREETING_S
-        token = read_hello(lambda size: _read_exactly(tls, size, deadline), self.epoch)
-        with self._admitted:  # the dialler may be quicker than the order that hands its token out
+        epoch, token = read_hello(lambda size: _read_exactly(tls, size, deadline))
+        with self._admitted:
             self._admitted.wait_for(lambda: token in self._passes, TOKEN_S)
             granted = self._passes.get(token)
-            if granted is None or granted.fingerprint not in ("", fingerprint):
-                raise FrameError("a token that was not handed out")
+            if granted is None or granted.fingerprint != fingerprint or epoch != self._epoch:
+                raise FrameError("a token that was not handed out to this machine for this deployment")
             del self._passes[token]
-        return Lane(tls, self.epoch, measure=True), lane_id(token) if granted.controller else ""
+            return Lane(tls, epoch, measure=True), lane_id(token) if granted.controller else ""
 
 
-def read_hello(read: Callable[[int], bytes], epoch: int) -> bytes:
-    """The token of a lane's first frame, of which `read` gives the next so many bytes. Raises FrameError."""
+def read_hello(read: Callable[[int], bytes]) -> tuple[int, bytes]:
+    """Epoch and token of a lane's first frame, of which `read` gives the next so many bytes. Raises FrameError."""
     header_bytes, payload_bytes = decode_prefix(read(PREFIX.size))
     if header_bytes > MAX_HELLO_BYTES or payload_bytes:
         raise FrameError("a first frame that is too large")
     header = decode_header(read(header_bytes), 0)
-    if header.kind != lane_pb2.HELLO or header.epoch != epoch:
-        raise FrameError("a first frame that is no HELLO of this deployment")
-    return header.hello.token
+    if header.kind != lane_pb2.HELLO:
+        raise FrameError("a first frame that is no HELLO")
+    return header.epoch, header.hello.token
 
 
 def _read_exactly(tls: ssl.SSLSocket, size: int, deadline: float) -> bytes:

@@ -59,19 +59,23 @@ def next_group(ready: Sequence[Ready], traffic: Traffic) -> tuple[int, ...]:
     wanted = max(min(traffic.active, traffic.lanes), ceil(traffic.active / size))
     if traffic.in_flight >= wanted:
         return ()
-    first = ready[0]
+    first, sizes = ready[0], Counter(each.group for each in ready if each.group)
+    too_many = traffic.in_flight + len(sizes) + (not first.group) > wanted
+    if too_many:
+        # A full group goes before a small one, which so meets the next small one: at most a lap later.
+        first = next((each for each in ready if sizes[each.group] >= size), first)
     chosen = [each for each in ready if first.group and each.group == first.group][:size] or [first]
-    waiting = Counter(each.group for each in ready if each.group and each not in chosen)
-    too_many = traffic.in_flight + 1 + len(waiting) > wanted
-    for each in ready:
-        if len(chosen) >= size:
-            break
-        loose = not each.group or (too_many and waiting[each.group] <= size - len(chosen))
-        if (
-            each not in chosen
-            and (loose or each.group == first.group)
-            and _padding([*chosen, each]) <= traffic.spare_tokens
-        ):
+    others = [each for each in ready if each not in chosen]
+    joining = [each for each in others if not each.group]
+    if too_many:
+        sizes.pop(first.group, None)
+        for group, count in sizes.items():
+            if count <= size - len(chosen) - len(joining):
+                joining += [each for each in others if each.group == group]
+        # Where none fits whole, one that is not full is taken apart: four groups of 3 would never become three of 4.
+        joining += [each for each in others if each not in joining and sizes[each.group] < size]
+    for each in joining:
+        if len(chosen) < size and _padding([*chosen, each]) <= traffic.spare_tokens:
             chosen.append(each)
     return tuple(each.sequence for each in chosen)
 

@@ -52,7 +52,7 @@ class DraftFiles:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The first order: what to load and whom to trust."""
+    """The first order: what to load, and as whom. Whom its lanes let in, each Grant says."""
 
     epoch: int
     stage_index: int
@@ -64,8 +64,6 @@ class Start:
     host: str
     certificate_pem: str
     key_pem: str
-    trusted_pems: list[str]
-    inbound_token: str  # hex; "" for the only stage
     context_tokens: int
     prefill_chunk_tokens: int
     options: PipelineOptions = field(default_factory=PipelineOptions)

@@ -183,9 +183,6 @@ class Lanes:
         self._whole = False  # the ring, as it was told last
         self._lock = threading.Lock()
         self.door = Door(start.host, identity, start.epoch, self._welcome)
-        if start.inbound_token:
-            trusted = [pem.encode() for pem in start.trusted_pems]
-            self.door.admit_any_of(bytes.fromhex(start.inbound_token), trusted)
 
     def connect(self, order: Connect) -> None:
         """Dials the next stage; a lane to it that stood before is closed."""
@@ -207,7 +204,8 @@ class Lanes:
         """Ends all lanes: from now on only those of the new deployment come in."""
         with self._lock:
             former, self._lanes, self._whole = list(self._lanes.values()), {}, False
-            self._epoch = self.door.epoch = order.epoch
+            self._epoch = order.epoch
+            self.door.turn_to(order.epoch)
         for lane in former:
             lane.close()
         self._engine.deliver(Task(lambda: self._engine.take_place(order)))

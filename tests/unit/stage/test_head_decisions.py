@@ -29,6 +29,10 @@ def ready(*pairs: tuple[int, int]) -> list[Ready]:
         (ready((1, 0), (2, 7)), Traffic(4, 2, 3, 8), (1, 2)),  # then travel with it
         (ready((1, 5), (2, 5), (3, 5)), Traffic(3, 0, 3, 8), (1,)),  # a group that became too large
         (ready((1, 0), (2, 0), (3, 0), (4, 0)), Traffic(4, 0, 3, 1), (1,)),  # no sharing wanted
+        (ready((1, 5), (2, 5), (3, 7), (4, 7)), Traffic(12, 2, 3, 8), (1, 2, 3, 4)),  # whole where it fits
+        (ready((1, 5), (2, 5), (3, 7), (4, 7), (5, 7)), Traffic(12, 2, 3, 8), (1, 2, 3, 4)),  # else taken apart
+        (ready((1, 5), (2, 5), (3, 7), (4, 7), (5, 7), (6, 7)), Traffic(12, 2, 3, 8), (3, 4, 5, 6)),  # full ones first
+        (ready((1, 5), (2, 5), (3, 7), (4, 7)), Traffic(12, 1, 3, 8), (1, 2)),  # not without need
         ([Ready(1, 4), Ready(2, 0, alone=True)], Traffic(9, 9, 3, 8), (2,)),  # a prompt's last token goes at once
         ([Ready(1, 0, limit=10), Ready(2, 0, limit=900)], Traffic(6, 0, 3, 8, 100), (1,)),  # padding has no room
         ([Ready(1, 0, limit=10), Ready(2, 0, limit=90)], Traffic(6, 0, 3, 8, 100), (1, 2)),
@@ -56,6 +60,31 @@ def test_groups_fill_all_lanes_and_nobody_waits_for_ever(count: int, lanes: int,
     assert seen == set(range(1, count + 1))
     if max_batch * lanes >= count:
         assert len(away) + 1 <= max(lanes, 1) + 1
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.integers(1, 6))
+def test_uneven_groups_become_as_many_as_lanes(sizes: list[int], lanes: int) -> None:
+    """Groups of any sizes go round; each that comes home meets those that wait at the head."""
+    groups = [[(number, index) for index in range(size)] for number, size in enumerate(sizes, 1)]
+    labels = {each: each[0] for group in groups for each in group}
+    home, away, apart = list(labels), [], 0
+    for _ in range(8 * len(labels)):
+        while True:
+            waiting = [Ready(list(labels).index(each), labels[each]) for each in home]
+            group = [list(labels)[n] for n in next_group(waiting, Traffic(len(labels), len(away), lanes, 64))]
+            if not group:
+                break
+            apart = len({labels[each] for each in group}) - 1
+            used = {labels[each] for other in away for each in other}
+            label = labels[group[0]] if labels[group[0]] not in used else max(labels.values()) + 1
+            for each in group:
+                home.remove(each)
+                labels[each] = label
+            away.append(group)
+        home.extend(away.pop(0))
+    size = group_size(Traffic(len(labels), 0, lanes, 64))
+    assert len(set(labels.values())) <= max(min(len(labels), lanes), -(-len(labels) // size))
+    assert apart == 0, "groups that are few enough stay together"
 
 
 def test_group_size() -> None:
