@@ -135,10 +135,8 @@ class Head:
         """What the head computes now; None: nothing before another frame arrives."""
         ready = self._ready_rows()
         if not any(each.alone for each in ready):  # a prompt's last token goes before other prompts
-            chunk = self._next_chunk_owner()
-            if chunk is not None and self._pacer.may_go(
-                answers_running=self._answers_running(), chunks_in_flight=self._chunks_in_flight()
-            ):
+            chunk, running, chunks = self._next_chunk_owner(), self._answers_running(), self._chunks_in_flight()
+            if chunk and self._pacer.may_go(time.monotonic(), answers_running=running, chunks_in_flight=chunks):
                 return self._chunk_step(chunk)
         chosen = next_group(ready, self._traffic())
         return self._decode_step(chosen) if chosen else None
@@ -161,7 +159,7 @@ class Head:
         """A prefill chunk has passed the tail."""
         if timings:
             self._sizer.measured(count, max(each.compute_us + each.serialise_us for each in timings) / 1e6)
-        self._pacer.chunk_passed()
+        self._pacer.chunk_passed(time.monotonic())
         led = self._led.get(sequence_id)
         if led is None:
             return
@@ -357,6 +355,7 @@ class Head:
         )
         led.planned += count
         led.chunks_in_flight += 1
+        self._pacer.chunk_left(step.arrived_ns / 1e9)
         for group in self._groups.values():
             group.disturbed = True
         self._prefilling.popleft()
@@ -442,7 +441,7 @@ class Head:
             self._lap_s = arrived_s - group.left_at
         if not led.proposals:
             share = len(group.members) / max(1, self._running())
-            self._pacer.lap(arrived_s - group.ready_at, disturbed=disturbed, share=share)
+            self._pacer.lap(group.ready_at, arrived_s, disturbed=disturbed, share=share)
         if timings:
             work = [each.compute_us + each.serialise_us for each in timings]
             lap = sum(work) + sum(each.hop_us for each in timings[1:]) + hop_us

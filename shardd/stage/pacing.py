@@ -4,37 +4,43 @@ from __future__ import annotations
 
 from collections import deque
 from math import sqrt
+from statistics import median
 
 SMALLEST_CHUNK = 256
 LARGEST_CHUNK = 2048
 FIRST_CHUNK = 512  # before anything was measured
 STEP = 64
 KEPT_SPEED = 0.75  # of a running answer, beside prompts: a little above what is promised
+MEMORY = 128  # laps: some seconds, else what a chunk leaves behind would count as usual
+PATIENCE = 4.0
 
 
 class Pacer:
     """Lets chunks go as long as running answers keep their speed.
 
     Each lap of a group may take 1 / KEPT_SPEED of an undisturbed one. What it took less is saved up for the next
-    chunk, what it took more has to be earned back first. Times in seconds.
+    chunk, what it took more has to be earned back first. A machine with other work takes long of itself and would
+    never earn anything: after PATIENCE times what the last chunk took the next one goes all the same.
+    Times in seconds, of one clock.
     """
 
     def __init__(self) -> None:
-        self._undisturbed: deque[float] = deque(maxlen=16)
+        self._undisturbed: deque[float] = deque(maxlen=MEMORY)
         self._saved = 0.0
         self._felt = True  # whether a lap came home since the last chunk passed: only then its cost is booked
+        self._left_at = 0.0
+        self._passed_at = 0.0
 
     @property
     def lap_s(self) -> float | None:
-        """What an undisturbed lap takes; None before there was one.
+        """What an undisturbed lap takes; None before there was one."""
+        return median(self._undisturbed) if self._undisturbed else None
 
-        The lower quartile: between chunks groups still stand in each other's way; a median would call that usual.
-        """
-        return sorted(self._undisturbed)[len(self._undisturbed) // 4] if self._undisturbed else None
-
-    def lap(self, seconds: float, *, disturbed: bool, share: float) -> None:
+    def lap(self, began: float, ended: float, *, disturbed: bool, share: float) -> None:
         """A group came home, with this share of the running answers; disturbed: a chunk was on the way meanwhile."""
-        if not disturbed:
+        seconds = ended - began
+        # A chunk leaves groups that stand in each other's way for one more lap.
+        if not disturbed and (not self._undisturbed or began - self._passed_at > median(self._undisturbed)):
             self._undisturbed.append(seconds)
         usual = self.lap_s or seconds
         allowed = usual / KEPT_SPEED
@@ -42,14 +48,22 @@ class Pacer:
         self._saved = min(most, self._saved + (allowed - seconds) * share)
         self._felt = True
 
-    def chunk_passed(self) -> None:
+    def chunk_left(self, at: float) -> None:
+        """A chunk leaves the head."""
+        self._left_at = at
+
+    def chunk_passed(self, at: float) -> None:
         """A chunk has left the tail."""
+        self._passed_at = at
         self._felt = False
 
-    def may_go(self, *, answers_running: bool, chunks_in_flight: int) -> bool:
+    def may_go(self, at: float, *, answers_running: bool, chunks_in_flight: int) -> bool:
+        """Whether a chunk may leave the head."""
         if not answers_running:
             return True
-        return bool(self._undisturbed) and self._felt and self._saved >= 0.0 and chunks_in_flight == 0
+        if not self._undisturbed or not self._felt or chunks_in_flight > 0:
+            return False
+        return self._saved >= 0.0 or at - self._passed_at > PATIENCE * (self._passed_at - self._left_at)
 
 
 class ChunkSizer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -99,24 +101,38 @@ def test_lanes(stages: int, lap: float, slowest: float, lanes: int) -> None:
     assert lanes_wanted(stages, lap, slowest) == lanes
 
 
-def test_chunks_leave_running_answers_their_speed() -> None:
-    """A lap of 10 ms; each chunk makes one lap 80 ms longer."""
+def paced(laps: Iterable[float], chunk_s: float) -> tuple[int, int, float]:
+    """One answer, beside it chunks that each make a lap longer by so much: laps, chunks, seconds."""
     pacer = Pacer()
-    assert pacer.may_go(answers_running=False, chunks_in_flight=3)
-    assert not pacer.may_go(answers_running=True, chunks_in_flight=0), "nothing is known of a lap yet"
-    laps, spent, chunks = 0, 0.0, 0
-    pacer.lap(0.010, disturbed=False, share=1.0)
-    while laps < 500:
-        if pacer.may_go(answers_running=True, chunks_in_flight=0):
+    assert pacer.may_go(0.0, answers_running=True, chunks_in_flight=3) is False
+    assert pacer.may_go(0.0, answers_running=False, chunks_in_flight=3)
+    now, count, chunks = 1.0, 0, 0
+    for lap in laps:
+        going = pacer.may_go(now, answers_running=True, chunks_in_flight=0)
+        ended = now + lap + chunk_s * going
+        if going:
             chunks += 1
-            pacer.chunk_passed()
-            lap = 0.090
-        else:
-            lap = 0.010
-        pacer.lap(lap, disturbed=lap > 0.01, share=1.0)
-        laps, spent = laps + 1, spent + lap
-    assert chunks > 10
-    assert KEPT_SPEED - 0.03 < laps * 0.010 / spent < KEPT_SPEED + 0.1
+            pacer.chunk_left(now)
+            pacer.chunk_passed(ended)
+        pacer.lap(now, ended, disturbed=going, share=1.0)
+        now, count = ended, count + 1
+    return count, chunks, now - 1.0
+
+
+@pytest.mark.parametrize("chunk_s", [0.004, 0.080, 0.5])
+def test_chunks_leave_running_answers_their_speed(chunk_s: float) -> None:
+    laps, chunks, seconds = paced([0.010] * 3000, chunk_s)
+    assert chunks * chunk_s > 0.15 * seconds
+    assert KEPT_SPEED - 0.03 < laps * 0.010 / seconds < KEPT_SPEED + 0.1
+
+
+def test_prompts_go_on_where_laps_are_long_of_themselves() -> None:
+    """Another program takes the processor now and then, and once for a minute."""
+    random = Random(7)
+    uneven = [0.010 * (10.0 if random.random() < 0.2 else 1.0) for _ in range(3000)]
+    uneven[100] = 60.0
+    _, chunks, seconds = paced(uneven, 0.080)
+    assert chunks > (seconds - 60.0) / (0.080 * 8)
 
 
 @pytest.mark.parametrize(
