@@ -14,7 +14,18 @@ from pathlib import Path
 
 import shardd
 from shardd.agent.commands import add_commands, first_code_text
-from shardd.host import HostError, SentenceError, SizeError, data_directory, format_bytes, keep_freed_memory, parse_size
+from shardd.host import (
+    DurationError,
+    HostError,
+    SentenceError,
+    SizeError,
+    data_directory,
+    format_bytes,
+    keep_freed_memory,
+    parse_duration,
+    parse_size,
+)
+from shardd.host.connections import allow_files
 from shardd.identity import IdentityError, short_fingerprint
 
 DEFAULT_PORT = 8101
@@ -30,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("zeroconf").setLevel(logging.WARNING)
     try:
         return options.command(options)
-    except (HostError, IdentityError, SizeError, OSError) as error:
+    except (HostError, IdentityError, SizeError, DurationError, OSError) as error:
         print(f"shardd: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -51,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--memory-limit", metavar="SIZE", help="what shards may use, such as 12GB (default: what is free)")
     run.add_argument("--store-limit", metavar="SIZE", help="what shards may take on disk (default: what is free)")
     run.add_argument(
+        "--release-after",
+        metavar="DURATION",
+        default="24h",
+        help="unload what a controller deployed that was not heard of for so long (default: 24h; 0: never)",
+    )
+    run.add_argument(
         "--trust", type=Path, action="append", default=[], metavar="FILE", help="certificate of a controller to trust"
     )
     run.add_argument("--announce", action=argparse.BooleanOptionalAction, help="by Bonjour (default: unless loopback)")
@@ -70,6 +87,7 @@ def _run(options: argparse.Namespace) -> int:
     from shardd.agent.service import AgentSettings
 
     keep_freed_memory()
+    allow_files()
     loopback = options.host.startswith("127.") or options.host in ("::1", "localhost")
     settings = AgentSettings(
         host=options.host,
@@ -79,6 +97,7 @@ def _run(options: argparse.Namespace) -> int:
         memory_limit=parse_size(options.memory_limit) if options.memory_limit else None,
         store_limit=parse_size(options.store_limit) if options.store_limit else None,
         trust=tuple(options.trust),
+        release_after=parse_duration(options.release_after),
         announce=not loopback if options.announce is None else options.announce,
     )
     return asyncio.run(_serve(settings, as_json=options.json, exit_with_stdin=options.exit_with_stdin))
@@ -131,6 +150,7 @@ async def _serve(settings: object, *, as_json: bool, exit_with_stdin: bool) -> i
 
 
 def _status(options: argparse.Namespace) -> int:
+    from shardd.agent.released import read_released
     from shardd.host import is_locked
     from shardd.identity import TrustedPeers
     from shardd.store import Store, read_limit
@@ -139,7 +159,7 @@ def _status(options: argparse.Namespace) -> int:
     if not data.is_dir():
         print(f"shardd: {data} does not exist yet. Start the agent once with: shardd run", file=sys.stderr)
         return 1
-    store, peers = Store(data / "store"), TrustedPeers(data / "peers").all()
+    store, peers, released = Store(data / "store"), TrustedPeers(data / "peers").all(), read_released(data)
     shards = store.shards()
     facts = {
         "data": str(data),
@@ -156,6 +176,9 @@ def _status(options: argparse.Namespace) -> int:
             }
             for s in shards
         ],
+        "released": [
+            {"model": s.model, "layers": [s.first, s.last], "at": s.at, "away_seconds": s.away_s} for s in released
+        ],
         "controllers": [{"name": p.name, "fingerprint": p.fingerprint} for p in peers if p.role == "controller"],
     }
     if options.json:
@@ -169,6 +192,10 @@ def _status(options: argparse.Namespace) -> int:
         size = format_bytes(sum(unit.bytes for unit in shard.units))
         used = datetime.fromtimestamp(store.used_at(shard.shard_id)).isoformat(" ", "minutes")
         print(f"  {shard.model}  layers {shard.first} to {shard.last}  {size}  last used {used}")
+    names = {peer.fingerprint: peer.name for peer in peers}
+    for stage in released:
+        at = datetime.fromtimestamp(stage.at).isoformat(" ", "minutes")
+        print(f"  {at}: {stage.sentence(names.get(stage.controller) or 'its controller')}")
     for peer in peers:
         print(f"  trusts {peer.name}  {short_fingerprint(peer.fingerprint)}")
     return 0

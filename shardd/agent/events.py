@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Generator
 from typing import TypeAlias
 
-from shardd.agent.supervisor import StageRecord
+from shardd.agent.records import StageRecord
 
 KEPT = 256
 

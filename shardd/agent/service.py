@@ -18,6 +18,7 @@ from shardd.agent.grants import Grants
 from shardd.agent.identities import Identities
 from shardd.agent.mailbox import Mailbox
 from shardd.agent.pairing import PairingDesk, PairingStatus
+from shardd.agent.released import Absences, Released
 from shardd.agent.spills import Spills
 from shardd.agent.supervisor import Supervisor
 from shardd.agent.trust import Trust
@@ -37,6 +38,7 @@ from shardd.store import Store, write_limit
 
 GOODBYE_S = 1.0
 TEND_S = 0.2
+RELEASE_AFTER_S = 24 * 3600.0
 PORT_TRIES = 20  # to find two free ports in a row
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class AgentSettings:
     store_limit: int | None  # bytes
     trust: tuple[Path, ...]  # certificates of controllers to pin at start
     announce: bool
+    release_after: float = RELEASE_AFTER_S  # seconds without word from a controller; 0: never
 
 
 class PortTaken(Exception):
@@ -83,9 +86,11 @@ class AgentService:
             self._events.publish,
             self._name_of,
             Spills(data / "kept"),
+            Released(data),
         )
-        sessions = Sessions()
-        self._trust = Trust(self.peers, sessions, self._grants, self._supervisor)
+        self._sessions = sessions = Sessions()
+        self._absences = Absences(settings.release_after)
+        self._trust = Trust(self.peers, sessions, self._grants, self._supervisor, lambda: self.port)
         self._pairing = PairingDesk(settings.host, self.facts.name, self._own, self._pin)
         self._clerk = Clerk(Mailbox(data), self._pairing, self._identities, self._trust, self.addresses, self._busy)
         self._announcement: Announcement | None = None
@@ -172,15 +177,22 @@ class AgentService:
         )
 
     async def _tend(self) -> None:
-        """Looks, a few times a second, at what other processes may have changed on disk."""
+        """Looks, a few times a second, at what other processes may have changed on disk, and who is away."""
         while True:
             await asyncio.sleep(TEND_S)
             try:
                 await self._trust.look()
+                await self._release_absent()
                 if await self._clerk.work():
                     await self._announce()
             except (OSError, SentenceError) as error:
                 log.error("%s", error)
+
+    async def _release_absent(self) -> None:
+        """Unloads what those deployed who have been away for too long."""
+        deployers = {record.request.deployed_by for record in self._supervisor.records()}
+        for controller, seconds in self._absences.look(deployers, self._sessions.heard()).items():
+            await self._supervisor.release_absent(controller, seconds)
 
     async def _announce(self) -> None:
         """On the local network, where wanted; once more when the key has changed."""

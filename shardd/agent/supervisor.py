@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from shardd.agent.child import StageProcess
 from shardd.agent.diagnosis import diagnose
+from shardd.agent.records import StageRecord, StageRequest, released_stage
+from shardd.agent.released import Released
 from shardd.agent.spares import SpareShards
 from shardd.agent.spills import Spills
 from shardd.host import MemoryReader, format_bytes
@@ -23,7 +25,6 @@ from shardd.stage.orders import (
     Failed,
     Grant,
     Loading,
-    PipelineOptions,
     Place,
     Reading,
     Ready,
@@ -44,42 +45,6 @@ log = logging.getLogger(__name__)
 
 class StageError(Exception):
     """A stage cannot be loaded, joined or found. The message is a sentence for a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class StageRequest:
-    """What a controller asks to be loaded."""
-
-    epoch: int
-    shard_id: str
-    stage_index: int
-    stage_count: int
-    context_tokens: int
-    prefill_chunk_tokens: int
-    peer_certificates: tuple[bytes, ...]
-    inbound_token: bytes
-    options: PipelineOptions
-    deployed_by: str  # the controller's fingerprint
-    draft_shard_id: str = ""  # of a whole small model for the head
-    draft_context_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StageRecord:
-    """One stage as it stands."""
-
-    stage_id: str
-    request: StageRequest
-    manifest: ShardManifest
-    state: agent_pb2.StageState
-    cause: str = ""
-    lane_port: int = 0
-    batchable: bool = False
-    apart: bool = False  # a lane to a neighbour is gone
-    reading: Reading | None = None
-    draft: str = ""  # name of the model that drafts
-    done_bytes: int = 0
-    total_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -109,6 +74,7 @@ class Supervisor:
         on_event: Callable[[StageRecord, str], None],
         name_of: Callable[[str], str],
         spills: Spills,
+        released: Released,
     ) -> None:
         self._store = store
         self._identity = identity
@@ -120,6 +86,7 @@ class Supervisor:
         self._spills = spills
         self._stages: dict[str, _Running] = {}
         self.spares = SpareShards()
+        self.released = released
 
     def records(self) -> tuple[StageRecord, ...]:
         return tuple(running.record for running in self._stages.values())
@@ -150,6 +117,7 @@ class Supervisor:
             stage_id, request, manifest, agent_pb2.STAGE_STATE_LOADING, draft=draft.model if draft else ""
         )
         self._stages[stage_id] = self._new(record)
+        self.released.forget(request.deployed_by)
         async for each in self._bring_up(stage_id):
             yield each
 
@@ -162,14 +130,15 @@ class Supervisor:
         if not request.options.spill_bytes:  # who wants none on the disk wants no old ones there either
             self._spills.forget(request.shard_id)
 
-    async def restart(self, stage_id: str, inbound_token: bytes) -> AsyncIterator[StageRecord]:
+    async def restart(self, stage_id: str) -> AsyncIterator[StageRecord]:
         """Ends the stage's process, if it still runs, and loads the same range in a new one."""
         running = self._get(stage_id)
         running.stopping = True
         await running.process.stop()
-        request = replace(running.record.request, inbound_token=inbound_token)
         former = running.record
-        fresh = StageRecord(stage_id, request, former.manifest, agent_pb2.STAGE_STATE_LOADING, draft=former.draft)
+        fresh = StageRecord(
+            stage_id, former.request, former.manifest, agent_pb2.STAGE_STATE_LOADING, draft=former.draft
+        )
         self._stages[stage_id] = self._new(fresh)
         async for each in self._bring_up(stage_id):
             yield each
@@ -210,7 +179,7 @@ class Supervisor:
         if placed == request:
             return
         await running.process.tell(order)
-        self._update(running, replace(record, request=placed, apart=False))  # all its lanes end
+        self._update(running, replace(record, request=placed, apart=False, joined=False))  # all its lanes end
         self._on_event(running.record, "")
 
     async def unload(self, stage_id: str) -> int:
@@ -219,23 +188,43 @@ class Supervisor:
         running.stopping = True
         await running.process.stop()
         self._stages.pop(stage_id, None)
-        self._on_event(replace(running.record, state=agent_pb2.STAGE_STATE_UNLOADED), "The stage was unloaded.")
+        self._tell_unloaded(running, "The stage was unloaded.")
         return running.record.reading.weights_bytes if running.record.reading else 0
 
     async def release(self, controller: str) -> None:
         """Ends every stage that the controller with this fingerprint deployed, at once: its lanes break."""
+        self.released.forget(controller)
+        for running in self._take(controller):
+            await running.process.kill()
+            self._tell_unloaded(running, "The stage was unloaded, because its controller was unpaired.")
+
+    async def release_absent(self, controller: str, away_s: float) -> None:
+        """As release, for one that has been away for so many seconds; what it finds when it is back says so."""
+        taken = self._take(controller)
+        noted = [released_stage(running.record, away_s) for running in taken]
+        self.released.note(noted)
+        await asyncio.gather(*(running.process.stop() for running in taken))
+        for running, stage in zip(taken, noted, strict=True):
+            sentence = stage.sentence(self._name_of(controller))
+            log.warning("%s", sentence)
+            self._tell_unloaded(running, sentence)
+
+    def _take(self, controller: str) -> list[_Running]:
+        """Everything of a controller, which from now on is not there any more."""
         self.spares.keep(controller, ())
-        for stage_id, running in list(self._stages.items()):
-            if running.record.request.deployed_by == controller:
-                running.stopping = True
-                self._stages.pop(stage_id, None)
-                await running.process.kill()
-                unloaded = replace(running.record, state=agent_pb2.STAGE_STATE_UNLOADED)
-                self._on_event(unloaded, "The stage was unloaded, because its controller was unpaired.")
+        taken = {i: each for i, each in self._stages.items() if each.record.request.deployed_by == controller}
+        for stage_id, running in taken.items():
+            running.stopping = True
+            del self._stages[stage_id]
+        return list(taken.values())
+
+    def _tell_unloaded(self, running: _Running, sentence: str) -> None:
+        self._on_event(replace(running.record, state=agent_pb2.STAGE_STATE_UNLOADED), sentence)
 
     def hand_over(self, former: str, controller: str) -> None:
         """What one controller deployed is another's from now on: it has a new certificate."""
         self.spares.hand_over(former, controller)
+        self.released.hand_over(former, controller)
         for running in self._stages.values():
             request = running.record.request
             if request.deployed_by == former:
@@ -284,7 +273,7 @@ class Supervisor:
             raise StageError(f"{names} has a model deployed on this machine. Undeploy it there first.")
 
     def _manifest(self, shard_id: str) -> ShardManifest:
-        manifest = next((shard for shard in self._store.shards() if shard.shard_id == shard_id), None)
+        manifest = self._store.shard(shard_id)
         if manifest is None:
             raise StageError("The shard is not on this machine. Deploy again, so that it is sent.")
         self._store.used(shard_id)
@@ -350,8 +339,6 @@ class Supervisor:
             host=self._host,
             certificate_pem=identity.certificate_pem.decode(),
             key_pem=identity.key_pem.decode(),
-            trusted_pems=[pem.decode() for pem in request.peer_certificates],
-            inbound_token=request.inbound_token.hex(),
             context_tokens=request.context_tokens,
             prefill_chunk_tokens=request.prefill_chunk_tokens,
             options=request.options,
@@ -389,7 +376,7 @@ class Supervisor:
             case Reading():
                 running.record = replace(running.record, reading=report)
             case Ring():
-                self._update(running, replace(running.record, apart=not report.whole))
+                self._update(running, replace(running.record, apart=not report.whole, joined=report.whole))
                 self._on_event(running.record, "")
             case Connected():
                 if running.connected and not running.connected.done():
@@ -411,7 +398,9 @@ class Supervisor:
         log.warning("stage %s ended: %s", stage_id, cause)
         if running.connected and not running.connected.done():
             running.connected.set_exception(StageError(cause))
-        failed = replace(running.record, state=agent_pb2.STAGE_STATE_FAILED, cause=cause, reading=None, lane_port=0)
+        failed = replace(
+            running.record, state=agent_pb2.STAGE_STATE_FAILED, cause=cause, reading=None, lane_port=0, joined=False
+        )
         self._update(running, failed, cause)
 
     def _update(self, running: _Running, record: StageRecord, sentence: str = "") -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
+from collections.abc import Callable
 
 from shardd.agent.grants import Grants
 from shardd.agent.supervisor import Supervisor
+from shardd.host.connections import hang_up, is_crowded
 from shardd.identity import IdentityError, TrustedPeers
 from shardd.rpc.sessions import Sessions
+
+LAST_WORDS_S = 0.2  # for telling those whose calls were ended why, before their connections go
 
 log = logging.getLogger(__name__)
 
@@ -15,10 +21,20 @@ log = logging.getLogger(__name__)
 class Trust:
     """The pinned controllers, compared with what they were: whoever is missing loses calls, grants and stages.
 
-    The list lies on disk and another process (`shardd unpair`) may change it, so look() is called often.
+    The list lies on disk and another process (`shardd unpair`) may change it, so look() is called often. port(): where
+    this agent listens.
     """
 
-    def __init__(self, peers: TrustedPeers, sessions: Sessions, grants: Grants, supervisor: Supervisor) -> None:
+    def __init__(
+        self,
+        peers: TrustedPeers,
+        sessions: Sessions,
+        grants: Grants,
+        supervisor: Supervisor,
+        port: Callable[[], int],
+    ) -> None:
+        self._port = port
+        self._hang_up_at: float | None = None
         self._peers = peers
         self._sessions = sessions
         self._grants = grants
@@ -46,4 +62,14 @@ class Trust:
                 self._sessions.cut(machine)
             calls = self._sessions.cut(fingerprint)
             log.info("%s is not trusted any more: %d calls were ended", name, calls)
+            self._hang_up_at = time.monotonic() + LAST_WORDS_S
             await self._supervisor.release(fingerprint)
+        if is_crowded() or (self._hang_up_at is not None and time.monotonic() >= self._hang_up_at):
+            self._hang_up_at = None
+            await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        """Ends every connection that nobody is known to use who is still trusted; such a one is made anew at once."""
+        places = self._sessions.places(lambda each: each in self._names or self._grants.holds_any(each))
+        ended = await asyncio.to_thread(hang_up, self._port(), places)
+        log.info("%d connections were ended", ended)

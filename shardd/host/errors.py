@@ -30,3 +30,7 @@ class HostError(SentenceError):
 
 class SizeError(HostError, ValueError):
     """A text that is no size."""
+
+
+class DurationError(HostError, ValueError):
+    """A text that is no duration."""

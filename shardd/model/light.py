@@ -27,12 +27,7 @@ def import_mlx_lm_light() -> None:
     """
     if "mlx_lm" in sys.modules:
         return
-    spec = importlib.util.find_spec("mlx_lm")
-    if spec is None or spec.submodule_search_locations is None:
-        raise UnsupportedModel("mlx-lm is not installed on this machine.", "Install Shardboard again.")
-    package = ModuleType("mlx_lm")
-    package.__path__ = list(spec.submodule_search_locations)
-    package.__spec__ = spec
+    package = bare_package()
     tokenizers = ModuleType("mlx_lm.tokenizer_utils")
     hub = ModuleType("huggingface_hub")
     for module, name in ((tokenizers, "TokenizerWrapper"), (tokenizers, "load"), (hub, "snapshot_download")):
@@ -47,6 +42,17 @@ def import_mlx_lm_light() -> None:
     finally:
         if absent:  # others may want the real one
             del sys.modules["huggingface_hub"]
+
+
+def bare_package() -> ModuleType:
+    """mlx-lm's package without what its `__init__` does, to be put into sys.modules. Raises UnsupportedModel."""
+    spec = importlib.util.find_spec("mlx_lm")
+    if spec is None or spec.submodule_search_locations is None:
+        raise UnsupportedModel("mlx-lm is not installed on this machine.", "Install Shardboard again.")
+    package = ModuleType("mlx_lm")
+    package.__path__ = list(spec.submodule_search_locations)
+    package.__spec__ = spec
+    return package
 
 
 @contextlib.contextmanager

@@ -330,15 +330,13 @@ class DeleteShardReply(_message.Message):
     def __init__(self, freed_bytes: _Optional[int] = ...) -> None: ...
 
 class LoadStageRequest(_message.Message):
-    __slots__ = ("epoch", "shard_id", "stage_index", "stage_count", "context_tokens", "prefill_chunk_tokens", "peer_certificates", "inbound_token", "options", "draft")
+    __slots__ = ("epoch", "shard_id", "stage_index", "stage_count", "context_tokens", "prefill_chunk_tokens", "options", "draft")
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SHARD_ID_FIELD_NUMBER: _ClassVar[int]
     STAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
     STAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     PREFILL_CHUNK_TOKENS_FIELD_NUMBER: _ClassVar[int]
-    PEER_CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
-    INBOUND_TOKEN_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     DRAFT_FIELD_NUMBER: _ClassVar[int]
     epoch: int
@@ -347,11 +345,9 @@ class LoadStageRequest(_message.Message):
     stage_count: int
     context_tokens: int
     prefill_chunk_tokens: int
-    peer_certificates: _containers.RepeatedScalarFieldContainer[bytes]
-    inbound_token: bytes
     options: PipelineOptions
     draft: DraftModel
-    def __init__(self, epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., prefill_chunk_tokens: _Optional[int] = ..., peer_certificates: _Optional[_Iterable[bytes]] = ..., inbound_token: _Optional[bytes] = ..., options: _Optional[_Union[PipelineOptions, _Mapping]] = ..., draft: _Optional[_Union[DraftModel, _Mapping]] = ...) -> None: ...
+    def __init__(self, epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., prefill_chunk_tokens: _Optional[int] = ..., options: _Optional[_Union[PipelineOptions, _Mapping]] = ..., draft: _Optional[_Union[DraftModel, _Mapping]] = ...) -> None: ...
 
 class DraftModel(_message.Message):
     __slots__ = ("shard_id", "context_tokens")
@@ -450,12 +446,10 @@ class UnloadStageReply(_message.Message):
     def __init__(self, freed_bytes: _Optional[int] = ...) -> None: ...
 
 class RestartStageRequest(_message.Message):
-    __slots__ = ("stage_id", "inbound_token")
+    __slots__ = ("stage_id",)
     STAGE_ID_FIELD_NUMBER: _ClassVar[int]
-    INBOUND_TOKEN_FIELD_NUMBER: _ClassVar[int]
     stage_id: str
-    inbound_token: bytes
-    def __init__(self, stage_id: _Optional[str] = ..., inbound_token: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, stage_id: _Optional[str] = ...) -> None: ...
 
 class PlaceStageRequest(_message.Message):
     __slots__ = ("stage_id", "epoch", "stage_index", "stage_count", "kv_tokens")
@@ -480,7 +474,7 @@ class ListStagesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Stage(_message.Message):
-    __slots__ = ("stage_id", "epoch", "shard_id", "model", "first", "last", "stage_index", "stage_count", "context_tokens", "state", "cause", "deployed_by", "lane_port", "batchable", "options", "prefill_chunk_tokens", "draft", "apart")
+    __slots__ = ("stage_id", "epoch", "shard_id", "model", "first", "last", "stage_index", "stage_count", "context_tokens", "state", "cause", "deployed_by", "lane_port", "batchable", "options", "prefill_chunk_tokens", "draft", "apart", "deployed_by_name", "joined", "released")
     STAGE_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SHARD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -499,6 +493,9 @@ class Stage(_message.Message):
     PREFILL_CHUNK_TOKENS_FIELD_NUMBER: _ClassVar[int]
     DRAFT_FIELD_NUMBER: _ClassVar[int]
     APART_FIELD_NUMBER: _ClassVar[int]
+    DEPLOYED_BY_NAME_FIELD_NUMBER: _ClassVar[int]
+    JOINED_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_FIELD_NUMBER: _ClassVar[int]
     stage_id: str
     epoch: int
     shard_id: str
@@ -517,7 +514,10 @@ class Stage(_message.Message):
     prefill_chunk_tokens: int
     draft: str
     apart: bool
-    def __init__(self, stage_id: _Optional[str] = ..., epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., model: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., state: _Optional[_Union[StageState, str]] = ..., cause: _Optional[str] = ..., deployed_by: _Optional[str] = ..., lane_port: _Optional[int] = ..., batchable: _Optional[bool] = ..., options: _Optional[_Union[PipelineOptions, _Mapping]] = ..., prefill_chunk_tokens: _Optional[int] = ..., draft: _Optional[str] = ..., apart: _Optional[bool] = ...) -> None: ...
+    deployed_by_name: str
+    joined: bool
+    released: bool
+    def __init__(self, stage_id: _Optional[str] = ..., epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., model: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., state: _Optional[_Union[StageState, str]] = ..., cause: _Optional[str] = ..., deployed_by: _Optional[str] = ..., lane_port: _Optional[int] = ..., batchable: _Optional[bool] = ..., options: _Optional[_Union[PipelineOptions, _Mapping]] = ..., prefill_chunk_tokens: _Optional[int] = ..., draft: _Optional[str] = ..., apart: _Optional[bool] = ..., deployed_by_name: _Optional[str] = ..., joined: _Optional[bool] = ..., released: _Optional[bool] = ...) -> None: ...
 
 class ListStagesReply(_message.Message):
     __slots__ = ("stages",)

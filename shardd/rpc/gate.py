@@ -99,7 +99,7 @@ class Gate(grpc.aio.ServerInterceptor):
     def _unary(self, behavior: Any, check: Check) -> Any:
         async def call(request: Any, context: Context) -> Any:
             # Nothing may be awaited between the check and the session, or a revocation could slip in between.
-            with self._sessions.entered(await check(context)) as session:
+            with self._sessions.entered(await check(context), context.peer()) as session:
                 await self._bound(session, request, context)
                 try:
                     return await behavior(request, context)
@@ -111,7 +111,7 @@ class Gate(grpc.aio.ServerInterceptor):
 
     def _stream(self, behavior: Any, check: Check) -> Any:
         async def call(request: Any, context: Context) -> Any:
-            with self._sessions.entered(await check(context)) as session:
+            with self._sessions.entered(await check(context), context.peer()) as session:
                 await self._bound(session, request, context)
                 try:
                     # Written from here and not yielded: a write that a slow reader blocks can be cut as well.

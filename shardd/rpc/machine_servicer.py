@@ -14,7 +14,8 @@ import grpc.aio
 import shardd
 from shardd.agent.identities import Identities
 from shardd.agent.measuring import CannotMeasure, Measuring
-from shardd.agent.supervisor import StageRecord, Supervisor
+from shardd.agent.records import StageRecord
+from shardd.agent.supervisor import Supervisor
 from shardd.host import HostFacts, LoadReader, MemoryReader, addresses, rss_of
 from shardd.identity import TrustedPeers
 from shardd.rpc import agent_pb2

@@ -54,6 +54,10 @@ def server_options() -> Options:
         ("grpc.max_receive_message_length", MAX_PUSH_BYTES),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),
         ("grpc.http2.max_ping_strikes", 0),
+        # A controller that is gone without a word must not count as present: TCP alone finds out after a quarter hour.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.ping_timeout_ms", 20_000),
         ("grpc.server_handshake_timeout_ms", 3000),
         ("grpc.max_concurrent_streams", 128),
         ("grpc.max_metadata_size", 8 * 1024),

@@ -10,7 +10,9 @@ import grpc
 import grpc.aio
 
 from shardd.agent.events import EventHub
-from shardd.agent.supervisor import StageError, StageRecord, StageRequest, Supervisor
+from shardd.agent.records import StageRecord, StageRequest
+from shardd.agent.released import ReleasedStage
+from shardd.agent.supervisor import StageError, Supervisor
 from shardd.identity import IdentityError, TrustedPeer, TrustedPeers, parse_certificate
 from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import StagesServicer
@@ -21,7 +23,7 @@ from shardd.stage.shaping import parse_link
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-MAX_PEERS = 512
+MAX_STAGES = 512
 MAX_BATCH = 256
 MAX_LINK = 100
 MAX_KV_TOKENS = 1 << 36
@@ -51,8 +53,6 @@ class Stages(StagesServicer):
             stage_count=request.stage_count,
             context_tokens=request.context_tokens,
             prefill_chunk_tokens=request.prefill_chunk_tokens,
-            peer_certificates=tuple(request.peer_certificates),
-            inbound_token=request.inbound_token,
             options=_options(request.options),
             deployed_by=caller.fingerprint,
             draft_shard_id=request.draft.shard_id,
@@ -65,11 +65,7 @@ class Stages(StagesServicer):
         self, request: agent_pb2.RestartStageRequest, context: Context
     ) -> AsyncIterator[agent_pb2.LoadProgress]:
         await self._own(request.stage_id, context)
-        problem = token_problem(request.inbound_token)
-        if problem:
-            await _refuse(context, problem)
-        restarted = self._supervisor.restart(request.stage_id, request.inbound_token)
-        async for progress in self._follow(restarted, context):
+        async for progress in self._follow(self._supervisor.restart(request.stage_id), context):
             yield progress
 
     async def ConnectStage(
@@ -124,7 +120,8 @@ class Stages(StagesServicer):
         return agent_pb2.PlaceStageReply()
 
     async def ListStages(self, request: agent_pb2.ListStagesRequest, context: Context) -> agent_pb2.ListStagesReply:
-        return agent_pb2.ListStagesReply(stages=[_message(record) for record in self._supervisor.records()])
+        stages = [*map(self._message, self._supervisor.records()), *self._released_of(context)]
+        return agent_pb2.ListStagesReply(stages=stages)
 
     async def WatchStages(
         self, request: agent_pb2.WatchStagesRequest, context: Context
@@ -132,10 +129,12 @@ class Stages(StagesServicer):
         """What is, then every change."""
         with self._events.subscribe() as queue:
             for record in self._supervisor.records():
-                yield agent_pb2.StageEvent(stage=_message(record), message=record.cause)
+                yield agent_pb2.StageEvent(stage=self._message(record), message=record.cause)
+            for stage in self._released_of(context):
+                yield agent_pb2.StageEvent(stage=stage, message=stage.cause)
             while True:
                 record, message = await queue.get()
-                yield agent_pb2.StageEvent(stage=_message(record), message=message)
+                yield agent_pb2.StageEvent(stage=self._message(record), message=message)
 
     async def _follow(
         self, records: AsyncIterator[StageRecord], context: Context
@@ -155,6 +154,16 @@ class Stages(StagesServicer):
         except StageError as error:
             await _refuse(context, str(error))
 
+    def _message(self, record: StageRecord) -> agent_pb2.Stage:
+        return _message(record, self._name_of(record.request.deployed_by))
+
+    def _released_of(self, context: Context) -> list[agent_pb2.Stage]:
+        """What was unloaded here because the calling controller was away."""
+        caller = caller_of(context, self._peers)
+        return (
+            [_released_message(stage) for stage in self._supervisor.released.of(caller.fingerprint)] if caller else []
+        )
+
     async def _caller(self, context: Context) -> TrustedPeer:
         caller = caller_of(context, self._peers)
         if caller is None:
@@ -170,7 +179,7 @@ class Stages(StagesServicer):
             await _refuse(context, f"{names} deployed this stage. Ask there.")
 
 
-def _message(record: StageRecord) -> agent_pb2.Stage:
+def _message(record: StageRecord, deployed_by_name: str) -> agent_pb2.Stage:
     return agent_pb2.Stage(
         stage_id=record.stage_id,
         epoch=record.request.epoch,
@@ -184,17 +193,35 @@ def _message(record: StageRecord) -> agent_pb2.Stage:
         state=record.state,
         cause=record.cause,
         deployed_by=record.request.deployed_by,
+        deployed_by_name=deployed_by_name,
         lane_port=record.lane_port,
         batchable=record.batchable,
         apart=record.apart,
+        joined=record.joined,
         options=agent_pb2.PipelineOptions(**asdict(record.request.options)),
         prefill_chunk_tokens=record.request.prefill_chunk_tokens,
         draft=record.draft,
     )
 
 
+def _released_message(stage: ReleasedStage) -> agent_pb2.Stage:
+    return agent_pb2.Stage(
+        stage_id=stage.stage_id,
+        epoch=stage.epoch,
+        model=stage.model,
+        first=stage.first,
+        last=stage.last,
+        stage_index=stage.stage_index,
+        stage_count=stage.stage_count,
+        state=agent_pb2.STAGE_STATE_UNLOADED,
+        cause=stage.sentence("this controller"),
+        deployed_by=stage.controller,
+        released=True,
+    )
+
+
 def _is_place(stage_index: int, stage_count: int) -> bool:
-    return 0 < stage_count <= MAX_PEERS and stage_index < stage_count
+    return 0 < stage_count <= MAX_STAGES and stage_index < stage_count
 
 
 def _problem(request: agent_pb2.LoadStageRequest) -> str | None:
@@ -207,8 +234,7 @@ def _problem(request: agent_pb2.LoadStageRequest) -> str | None:
         return "A draft model is for the first stage, and needs a context."
     options = request.options
     if (
-        len(request.peer_certificates) > MAX_PEERS
-        or options.max_batch > MAX_BATCH
+        options.max_batch > MAX_BATCH
         or options.wire_bits not in (0, 8)
         or not 0 <= options.layer_delay_ms <= 1000
         or not 0 <= options.token_delay_ms <= 1000
@@ -219,13 +245,9 @@ def _problem(request: agent_pb2.LoadStageRequest) -> str | None:
         or options.spill_bytes > MAX_SPILL_BYTES
     ):
         return "The request is out of bounds."
-    if problem := token_problem(request.inbound_token):
-        return problem
     try:
         parse_link(options.link)
-        for pem in request.peer_certificates:
-            parse_certificate(pem)
-    except (IdentityError, ValueError) as error:
+    except ValueError as error:
         return str(error)
     return None
 

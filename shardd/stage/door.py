@@ -26,7 +26,7 @@ from shardd.stage.lane import Lane, LaneClosed
 HANDSHAKE_S = 5.0
 DIAL_S = 2.5
 MAX_HELLO_BYTES = 1024
-TOKEN_S = 1.0  # a token may still be on its way here for so long
+TOKEN_S = 1.0
 GREETING_S = 5.0  # for the whole first frame, however slowly it comes
 MAX_HANDSHAKES = 32
 MAX_PER_ADDRESS = 8  # one stranger must not keep the others out
@@ -79,12 +79,21 @@ class Pass:
 class Door:
     """Listens on one port for lanes of one deployment, of which epoch says which: see turn_to.
 
-    on_lane(lane, controller's lane id or "" for the previous stage) runs in its own thread.
+    on_lane(lane, controller's lane id or "" for the previous stage) runs in its own thread. token_s: how long a token
+    that is shown may still be on its way here.
     """
 
-    def __init__(self, host: str, identity: Identity, epoch: int, on_lane: Callable[[Lane, str], None]) -> None:
+    def __init__(
+        self,
+        host: str,
+        identity: Identity,
+        epoch: int,
+        on_lane: Callable[[Lane, str], None],
+        token_s: float = TOKEN_S,
+    ) -> None:
         self._identity = identity
         self._epoch = epoch
+        self._token_s = token_s
         self._on_lane = on_lane
         self._passes: dict[bytes, Pass] = {}
         self._lock = threading.RLock()
@@ -156,7 +165,7 @@ class Door:
         """Certificates of those who may come now, by fingerprint. Raises LaneClosed where nobody may: no handshake is
         worth its price then."""
         with self._admitted:  # the dialler may be quicker than the order that hands its token out
-            self._admitted.wait_for(lambda: self._passes, TOKEN_S)
+            self._admitted.wait_for(lambda: self._passes, self._token_s)
             if not self._passes:
                 raise LaneClosed("nobody is expected")
             return {each.fingerprint: each.certificate_pem for each in self._passes.values()}
@@ -165,7 +174,7 @@ class Door:
         deadline = time.monotonic() + GREETING_S
         epoch, token = read_hello(lambda size: _read_exactly(tls, size, deadline))
         with self._admitted:
-            self._admitted.wait_for(lambda: token in self._passes, TOKEN_S)
+            self._admitted.wait_for(lambda: token in self._passes, self._token_s)
             granted = self._passes.get(token)
             if granted is None or granted.fingerprint != fingerprint or epoch != self._epoch:
                 raise FrameError("a token that was not handed out to this machine for this deployment")

@@ -30,7 +30,7 @@ from shardd.stage.refusing import refuse
 from shardd.stage.residents import Residents
 from shardd.stage.scheduler import choose
 from shardd.stage.spill import SpillFolder
-from shardd.stage.tail import Chosen, Tail
+from shardd.stage.tail import Chosen, Tail, copies
 from shardd.stage.work import (
     NEXT,
     Arrived,
@@ -45,6 +45,7 @@ from shardd.stage.work import (
     Step,
     Task,
     failed,
+    step_of,
 )
 
 MAX_ROWS = 256
@@ -73,6 +74,7 @@ class Engine:
         self._tail = Tail(settings.context_tokens, stage.vocab_size) if stage.is_tail else None
         self.measurements = Measurements()
         self.next_lane: Sender | None = None
+        self.previous: Sender | None = None  # for nothing but word of what cannot go on
         self.controllers: dict[str, Sender] = {}
         self._settle(settings)
 
@@ -109,11 +111,15 @@ class Engine:
         """Everything for the next stage goes by this lane from now on. In the compute thread."""
         self.next_lane = lane
 
+    def come_from(self, lane: Sender) -> None:
+        """By this lane the previous stage is told of what cannot go on. In the compute thread."""
+        self.previous = lane
+
     def take_place(self, order: Place) -> None:
         """Another place in another deployment: every sequence ends here as when the lanes break. In the compute
         thread."""
         self._break_off("The stage took another place.")
-        self.next_lane = None
+        self.next_lane = self.previous = None
         self.controllers.clear()
         self._settle(self._settings.placed(order))
 
@@ -182,6 +188,8 @@ class Engine:
                     self.head.recalled(header.kept, header.held)
                 case lane_pb2.DROP | lane_pb2.RECALL | lane_pb2.RECALLED:
                     self.keeper.handle(header)
+                case lane_pb2.FAIL if event.source == NEXT:
+                    self._turn_back(header)
                 case lane_pb2.FAIL if self.head is not None and not self._alone:
                     self._failed_around(header.sequence, header.broken)  # it came round: the controller knows
                 case lane_pb2.FAIL:
@@ -228,15 +236,7 @@ class Engine:
                 if row.sequence in self._residents:
                     self._fail(row.sequence, "Another answer in the same step failed.")
             return
-        step = Step(
-            rows,
-            header.count,
-            header.sample,
-            proposals=tuple(header.rows[0].tokens),
-            frame=frame,
-            arrived_ns=frame.arrived_ns,
-            hop_us=frame.hop_us,
-        )
+        step = step_of(frame, rows)
         if self._tail is not None and step.sample and step.count != 1 + len(step.proposals):
             raise FrameError("a step whose proposals are not those that it computes")
         self._queue.append(step)
@@ -249,6 +249,10 @@ class Engine:
         self._residents.open(sequence_id, opened, source, len(prompt), resumed=resumed)
         if self._tail is not None:
             self._tail.open(sequence_id, opened, prompt)
+        if not self._alone and self.next_lane is None:
+            message = f"Stage {self._settings.stage_index} has no lane to the next stage."
+            self._turn_back(failed(sequence_id, message, opened.reply_to, broken=True))
+            return
         tensor, payload = token_ids_payload(prompt)
         self._forward(Header(kind=lane_pb2.OPEN, sequence=sequence_id, tensors=[tensor], open=opened), [payload])
 
@@ -294,6 +298,19 @@ class Engine:
             self.head.failed(sequence_id)
         if not self._alone and self.next_lane is not None:
             self.next_lane.post(news)
+
+    def _turn_back(self, news: Header) -> None:
+        """Word of a sequence that has no way on goes the way it came, up to the head, which tells all controllers."""
+        head = self.head
+        if head is not None:  # in its turn: the head may be just about to begin it
+            self.deliver(Task(lambda: self._break_off(news.message) if head.knows(news.sequence) else None))
+            return
+        self._forget(news.sequence, hold=True)
+        if self._tail is not None:
+            self._tail.forget(news.sequence)
+            self._to_controller(news.reply_to, news)
+        if self.previous is not None:
+            self.previous.post(news)
 
     def _failed_around(self, sequence_id: int, broken: bool) -> None:
         assert self.head is not None
@@ -395,18 +412,8 @@ class Engine:
         timings = list(header.timings)
         for each in chosen:
             controller = self.controllers.get(self._tail.controller_of(each.sequence))
-            for number, token in enumerate(each.tokens):
-                if controller is not None:
-                    copy = Header(
-                        kind=lane_pb2.TOKEN,
-                        sequence=each.sequence,
-                        position=each.position + number,
-                        token=token,
-                        sent_ns=sent_ns,  # when the token was there, not when this copy leaves
-                    )
-                    if not number:  # tokens that were proposed and right cost nothing more
-                        copy.timings.extend(timings)
-                        copy.count = len(chosen)
+            if controller is not None:
+                for copy in copies(each, len(chosen), timings, sent_ns):
                     controller.post(copy)
         if self._alone and self.head is not None:
             self.head.tokens_chosen(header.rows, header.timings, sent_ns, 0)

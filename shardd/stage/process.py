@@ -230,6 +230,8 @@ class Lanes:
             self._engine.deliver(Task(lambda: self._engine.lead_to(outbox)))
         elif name:
             self._engine.controllers[name] = outbox
+        else:
+            self._engine.deliver(Task(lambda: self._engine.come_from(outbox)))
         thread = threading.Thread(
             target=self._receive, args=(lane, name, outbox), name=f"receive-{name or 'previous'}", daemon=True
         )
@@ -294,5 +296,5 @@ _ALLOWED: dict[str, frozenset[int]] = {
             lane_pb2.RECALLED,
         }
     ),
-    "next": frozenset(),
+    "next": frozenset({lane_pb2.FAIL}),
 }

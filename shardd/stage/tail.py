@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import mlx.core as mx
@@ -33,6 +33,25 @@ class Chosen:
     @property
     def finish_reason(self) -> str:
         return self.tokens[-1].finish_reason
+
+
+def copies(
+    chosen: Chosen, together: int, timings: Sequence[lane_pb2.StepTiming], sent_ns: int
+) -> Iterator[lane_pb2.FrameHeader]:
+    """What the controller hears of a row, a frame for each token. together: rows in the step. sent_ns: when the tokens
+    were there."""
+    for number, token in enumerate(chosen.tokens):
+        copy = lane_pb2.FrameHeader(
+            kind=lane_pb2.TOKEN,
+            sequence=chosen.sequence,
+            position=chosen.position + number,
+            token=token,
+            sent_ns=sent_ns,
+        )
+        if not number:  # tokens that were proposed and right cost nothing more
+            copy.timings.extend(timings)
+            copy.count = together
+        yield copy
 
 
 class Tail:

@@ -90,6 +90,20 @@ class Step:
         return Waiting(tuple(row.sequence for row in self.rows), chunk=not self.sample)
 
 
+def step_of(frame: Frame, rows: tuple[Row, ...]) -> Step:
+    """What the previous stage asks for. rows: those of the frame."""
+    header = frame.header
+    return Step(
+        rows,
+        header.count,
+        header.sample,
+        proposals=tuple(header.rows[0].tokens),
+        frame=frame,
+        arrived_ns=frame.arrived_ns,
+        hop_us=frame.hop_us,
+    )
+
+
 @dataclass
 class Measurements:
     """What the telemetry reports. Times in milliseconds, of decode steps."""

@@ -11,7 +11,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -239,15 +239,10 @@ class Store:
             doomed = manifests.pop(shard_id, None)
             if doomed is None:
                 raise StoreError("The shard is not on this machine.", "It may have been deleted already.")
-            needed = {digest for manifest in manifests.values() for digest in manifest.digests}
             try:
-                # The manifest goes first: a crash in between leaves units without a shard, never the reverse.
-                freed = self._shards.remove(f"{shard_id}{_SUFFIX}")
-                self._shards.sync()
-                freed += sum(self._units.remove(digest) for digest in doomed.digests - needed)
+                return self._remove_shard(doomed, manifests.values())
             except OSError as error:
                 raise disk_error(error, 0) from error
-            return freed
 
     # The disk
 
@@ -386,12 +381,18 @@ class Store:
             doomed = manifests.pop(name, None)
             if doomed is None:
                 self._units.remove(name)
-                continue
-            needed = {digest for manifest in manifests.values() for digest in manifest.digests}
-            self._shards.remove(f"{name}{_SUFFIX}")
-            self._shards.sync()
-            for digest in doomed.digests - needed - self._wanted.keys():
-                self._units.remove(digest)
+            else:
+                self._remove_shard(doomed, manifests.values(), self._wanted.keys())
+
+    def _remove_shard(
+        self, doomed: ShardManifest, others: Iterable[ShardManifest], wanted: Collection[str] = ()
+    ) -> int:
+        """Remove a shard and its units, but for those that others need or that are wanted; return the bytes freed."""
+        needed = {digest for manifest in others for digest in manifest.digests}
+        # The manifest goes first: a crash in between leaves units without a shard, never the reverse.
+        freed = self._shards.remove(f"{doomed.shard_id}{_SUFFIX}")
+        self._shards.sync()
+        return freed + sum(self._units.remove(digest) for digest in doomed.digests.difference(needed, wanted))
 
     def _check_room(self, wanted: int) -> None:
         missing = wanted - self._room()

@@ -165,7 +165,7 @@ def _hello(data: bytes) -> object:
             raise FrameError("the lane ended")
         return data[at - size : at]
 
-    return read_hello(read, 7)
+    return read_hello(read)
 
 
 def _lane_decoders() -> Iterable[Decoder]:
@@ -332,7 +332,7 @@ def _file_decoders(scratch: Scratch) -> Iterable[Decoder]:
     yield Decoder("table of a model", table, (SentenceError,), (_TABLE,), True, 0.2)
     yield Decoder("tokenizer_config.json", check_tokenizer_config, (TokenizerRefused,), (_TOKENIZER_CONFIG,), True)
     yield Decoder("mailbox", _mailbox(scratch), (OSError,), (b'{"request":"a","action":"pair"}',), True, 0.2)
-    start = Start(1, 0, 2, 0, 3, "/blueprint", ["/unit"], "127.0.0.1", "pem", "key", ["pem"], "00", 512, 512)
+    start = Start(1, 0, 2, 0, 3, "/blueprint", ["/unit"], "127.0.0.1", "pem", "key", 512, 512)
     orders = tuple(
         map(to_line, (start, Connect(["10.0.0.7"], 1, "00", "pem"), Grant("00", "pem", True), Place(2, 0, 2, 512)))
     )

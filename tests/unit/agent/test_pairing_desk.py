@@ -12,13 +12,12 @@ from pathlib import Path
 import pytest
 
 from app.core.cluster.address import Address
-from app.core.cluster.pairing import NoCodeShown, look, pair, version_problem
+from app.core.cluster.pairing import NoCodeShown, look, pair
 from app.core.errors import ShardboardError
 from shardd.agent.admission import BURST, MOST, MOST_PER_ADDRESS, PER_SECOND, Admission
 from shardd.agent.pairing import LIFETIME_S, MAX_TRIES, PairingDesk
 from shardd.identity import TrustedPeer, TrustedPeers, create_identity
 from shardd.rpc import pairing_pb2
-from shardd.rpc.options import PROTOCOL_VERSION
 from shardd.rpc.pairing_wire import LARGEST_FRAME, WireError, pairing_port, read_message
 
 AGENT, CONTROLLER = create_identity("mini-7"), create_identity("controller")
@@ -243,20 +242,6 @@ def test_how_often_strangers_may_knock() -> None:
 @pytest.mark.parametrize(("port", "beside"), [(8101, 8102), (65534, 65535), (65535, 65534)])
 def test_where_an_agent_pairs(port: int, beside: int) -> None:
     assert pairing_port(port) == beside
-
-
-@pytest.mark.parametrize(
-    ("version", "protocol", "words"),
-    [
-        ("0.0.1", "1", "mini-2 runs 0.0.1, this app needs 0.1.0: update it."),
-        ("", "", "mini-2 runs an unknown version"),
-        ("0.1.0", "1", "same build"),
-        ("0.0.9", PROTOCOL_VERSION, ""),
-    ],
-)
-def test_versions_are_named(version: str, protocol: str, words: str) -> None:
-    said = version_problem("mini-2", version, protocol)
-    assert words in said and bool(words) == bool(said)
 
 
 async def test_a_frame_that_is_too_large_is_not_read() -> None:

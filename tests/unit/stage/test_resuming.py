@@ -69,6 +69,10 @@ class Ring:
             following = (index + 1) % 3
             wire = Wire(lambda frame, following=following: self.engines[following].deliver(Arrived(frame, "")))
             engine.deliver(Task(lambda engine=engine, wire=wire: engine.lead_to(wire)))
+            back = Wire(lambda frame, engine=engine: engine.deliver(Arrived(frame, NEXT)))
+            self.engines[following].deliver(
+                Task(lambda engine=self.engines[following], back=back: engine.come_from(back))
+            )
 
     def lose(self, index: int | None) -> None:
         """A stage is another process from now on; None: only the lanes broke."""
@@ -162,6 +166,22 @@ def test_only_what_was_lost_and_what_is_before_it_is_computed_again(
     ring.stop(10 * number)
     assert [*so_far, *rest] == plain
     assert computed == [49 if each else 0 for each in again]
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_a_stage_without_a_way_on_says_so(index: int, ring: Ring, plain: list[int]) -> None:
+    ring.lose(None)  # nothing is on its way any more
+    ring.engines[index].deliver(Lost(NEXT))
+    ring.open(80 + index, PROMPT)
+    for _ in range(2 if index == 2 else 1):  # of the tail itself its controller learns twice
+        while (header := ring.said.get(timeout=60).header).kind != lane_pb2.FAIL or header.sequence != 80 + index:
+            pass
+        assert header.broken and header.message == f"Stage {index} has no lane to the next stage."
+    ring.join()
+    ring.open(90 + index, PROMPT)
+    tokens, _ = ring.hear(90 + index, LATER)
+    ring.stop(90 + index)
+    assert tokens == plain
 
 
 def test_a_stage_says_that_it_has_the_cache_no_more(ring: Ring, plain: list[int]) -> None:
