@@ -58,6 +58,13 @@ async def deployed(
             await controller.close()
 
 
+async def deploy_evenly(controller: Controller, context: int = 256) -> None:
+    """The chosen model, on all machines that the controller knows."""
+    model = controller.snapshot().model
+    assert model is not None
+    await controller.deploy(even_split(tuple(controller.nodes), model.inventory.layer_count), context)
+
+
 async def ask(controller: Controller, request: GenerationRequest) -> GenerationResult:
     """The whole answer."""
     async for update in controller.generate(request):

@@ -91,8 +91,9 @@ async def temporary_data() -> AsyncIterator[ControllerPaths]:
         yield controller_paths(folder)
 
 
-async def attach(controller: Controller, options: argparse.Namespace) -> None:
-    """Takes up the running deployment. Raises ShardboardError when there is none, or it runs another model."""
+async def attach(controller: Controller, options: argparse.Namespace, *, mend: bool = True) -> None:
+    """Takes up the running deployment. mend: one that is not whole is made so. Raises ShardboardError when there is
+    none, or it runs another model."""
     if getattr(options, "draft", None):
         raise UsageError(
             "--draft needs --local.", "Draft for a running deployment with: shardboard deploy MODEL --draft …"
@@ -108,8 +109,15 @@ async def attach(controller: Controller, options: argparse.Namespace) -> None:
         raise ShardboardError(
             "No machine is known and nothing is deployed.", "Use --local 3 for temporary agents here."
         )
-    await controller.wait_ready()
-    await controller.attach()
+    late: ShardboardError | None = None
+    try:
+        await controller.wait_ready()
+    except ShardboardError as error:  # the others may be enough
+        late = error
+    try:
+        await controller.attach(mend=mend)
+    except ShardboardError as error:
+        raise late or error from None
     running = controller.deployment
     if options.model and running and Path(options.model).name != running.model:
         raise ShardboardError(

@@ -21,6 +21,7 @@ from app.cli.cluster import (
 from app.cli.output import print_json
 from app.cli.prompts import answer_all, read_prompts
 from app.core.controller import Controller
+from app.core.deployment.live import stages_of
 from app.core.deployment.review import available_bytes
 from app.core.errors import ShardboardError, UsageError
 from app.core.generation.accounting import account, account_json, conditions, explain
@@ -225,7 +226,7 @@ async def show_status(options: argparse.Namespace) -> int:
         while True:
             await settle(controller)
             try:
-                await attach(controller, argparse.Namespace(place=None, model=None))
+                await attach(controller, argparse.Namespace(place=None, model=None), mend=False)
             except ShardboardError as error:
                 sentence = str(error)
             else:
@@ -287,6 +288,10 @@ async def deploy(options: argparse.Namespace) -> int:
 
 async def undeploy(options: argparse.Namespace) -> int:
     async with connected(known_nodes=True) as controller:
-        await attach(controller, argparse.Namespace(place=None, model=None))
+        try:
+            await attach(controller, argparse.Namespace(place=None, model=None), mend=False)
+        except ShardboardError:
+            if not stages_of(controller.nodes, controller.identity.fingerprint):
+                raise
         await controller.undeploy()
     return 0

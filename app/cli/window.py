@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.core.library.models import BUILT_IN
 from app.core.paths import ControllerPaths, controller_paths
-from app.core.placement.placement import even_split
-from app.core.resuming import resume
 from app.core.settings.store import first_start_due
 from app.ui.main import run_window
 from shardd.host import describe_host, private_directory
@@ -54,12 +51,17 @@ def demo_controller(paths: ControllerPaths, agents: int) -> Controller:
 
 async def begin(controller: Controller) -> None:
     """The API where the settings start it with the app; what was deployed last time, else a model on the board."""
+    from app.core.resuming import resume  # on the core's thread, behind the window
+
     await controller.api.start_with_app()
     await resume(controller)
 
 
 async def deploy_built_in(controller: Controller) -> None:
     """The built-in model on all machines, ready to chat."""
+    from app.core.library.models import BUILT_IN
+    from app.core.placement.placement import even_split
+
     await controller.choose_model(BUILT_IN)
     await controller.wait_ready()
     model = controller.snapshot().model

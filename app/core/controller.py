@@ -18,10 +18,11 @@ from app.core.cluster.machines import Machines
 from app.core.cluster.node import KnownNode, Node
 from app.core.cluster.nodes import ClusterNodes
 from app.core.deployment import review
+from app.core.deployment.changing import Changing
 from app.core.deployment.deployer import READY_S, Deployer
 from app.core.deployment.deployment import Deployment, DeployOrder
 from app.core.deployment.drafting import DraftModel, read_draft
-from app.core.deployment.live import find_live
+from app.core.deployment.looking import released_text, stopped_text
 from app.core.deployment.ordering import make_order
 from app.core.deployment.recovery import Recovery
 from app.core.deployment.replanning import Means
@@ -48,6 +49,7 @@ from app.core.snapshot import (
     NodeState,
     Snapshot,
 )
+from app.core.text import phrase
 from app.core.views import node_view
 from shardd.identity import Identity
 from shardd.model.survey import survey
@@ -103,7 +105,13 @@ class Controller:
         self._model: ModelView | None = None
         self._draft: DraftModel | None = None
         self._tokenizer: asyncio.Task[ModelTokenizer] | None = None
-        self._serving = Serving(self._nodes, lambda: self.identity, self._cluster.refresh_stages, self._changed)
+        self._serving = Serving(
+            self._nodes,
+            lambda: self.identity,
+            self._cluster.refresh_stages,
+            self._changed,
+            Changing(paths.changing),
+        )
         self._recovery = Recovery(self._serving, self._nodes, self._log, self._means)
         self._spares = Spares(self._serving, self._nodes, self._log, self._means, self._changed)
         self._serving.on_taken_up = self._spares.look
@@ -215,7 +223,7 @@ class Controller:
         await self.library.close()
         await self._spares.close()
         await self._recovery.close()
-        await self._serving.close_pipeline("The controller was closed.")
+        await self._serving.close_pipeline(phrase("The controller was closed."))
         if self._tokenizer:
             for loaded in await asyncio.gather(self._tokenizer, return_exceptions=True):
                 if isinstance(loaded, ModelTokenizer):
@@ -247,7 +255,7 @@ class Controller:
         self._cluster.get(name)
         if self.deployment and name in self.deployment.placement.nodes:
             raise ShardboardError(
-                f"{name} holds a stage of the deployed model.", "Undeploy or deploy without it first."
+                phrase("{name} holds a stage of the deployed model.", name=name), "Undeploy or deploy without it first."
             )
         told = await self._cluster.forget(name)
         self.machines.forget(name)
@@ -260,13 +268,14 @@ class Controller:
 
     # -- the model ---------------------------------------------------------------------------------------------------
 
-    async def choose_model(self, name_or_directory: str) -> None:
+    async def choose_model(self, name_or_directory: str) -> ModelView:
         """Reads what the model holds; the snapshot's model changes. Raises SentenceError."""
         directory = await asyncio.to_thread(self.library.resolve, name_or_directory)
         inventory = await asyncio.to_thread(survey, directory)
         self._model, self._draft = ModelView(directory.name, str(directory), inventory), None
         self._tokenizer = asyncio.create_task(asyncio.to_thread(load_tokenizer, directory))
         self._changed()
+        return self._model
 
     async def choose_draft(self, name_or_directory: str) -> None:
         """A small model on the head's machine that guesses for the chosen one, from the next deployment on; "" for
@@ -322,15 +331,17 @@ class Controller:
         """Loads the stage on a node again and joins all anew."""
         await self._deployer.restart_stage(node)
 
-    async def attach(self) -> None:
-        """Takes up a deployment of this controller that already runs on the nodes. Raises ShardboardError."""
+    async def attach(self, *, mend: bool = True, wanted: bool = True) -> None:
+        """Takes up a deployment of this controller that already runs on the nodes, also what is left of one: it is made
+        whole again, where mend says so. wanted: for that, layers may move to other machines; else only when somebody
+        asks. Raises ShardboardError."""
         await self._cluster.refresh_stages()
-        live = find_live(self._nodes, self.identity.fingerprint)
-        await self.choose_model(live.model)
-        self._deployer.deployed = (self._chosen(), None)
-        await self._serving.serve(live)
-        self._spares.take_up()
-        self._recovery.check_ring()
+        await self._deployer.attach(self.choose_model, mend=mend, wanted=wanted)
+        await self._deployer.tidy()
+
+    async def tidy(self) -> None:
+        """Unloads what a program of this controller left behind when it was killed."""
+        await self._deployer.tidy()
 
     # -- answers -----------------------------------------------------------------------------------------------------
 
@@ -344,7 +355,7 @@ class Controller:
         """Updates of one answer; the last is a GenerationResult. Closing the iterator stops it at the next token."""
         if self.deployment is None or self._tokenizer is None or self._model is None:
             view = self._serving.view
-            cause = view.text if view.state is DeploymentState.FAILED else "Nothing is deployed."
+            cause = view.text if view.state is DeploymentState.FAILED else phrase("Nothing is deployed.")
             raise ShardboardError(cause, "Deploy a model first.")
         if request.max_tokens < 1:
             raise ShardboardError("An answer needs at least one token.", "Choose 1 or more.")
@@ -408,11 +419,12 @@ class Controller:
         if event.message:
             failed = stage.state == agent_pb2.STAGE_STATE_FAILED
             self._log.add(Level.ERROR if failed else Level.INFO, name, event.message)
-        if stage.state == agent_pb2.STAGE_STATE_UNLOADED:
+        if stage.released and deployment and deployment.has(stage.stage_id):
+            self._recovery.lost(name, released_text(name, stage), here=True)
+        elif stage.state == agent_pb2.STAGE_STATE_UNLOADED:
             self._recovery.released(event)
         elif stage.state == agent_pb2.STAGE_STATE_FAILED and deployment and deployment.has(stage.stage_id):
-            where = f"Layers {stage.first} to {stage.last} on {name} stopped."
-            self._recovery.lost(name, f"{where} {stage.cause}", here=True)
+            self._recovery.lost(name, stopped_text(name, stage), here=True)
         elif stage.apart:
             self._recovery.check_ring()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.core.text import joined
 from shardd.host import SentenceError
 
 __all__ = ["SentenceError", "ShardboardError", "UsageError"]
@@ -12,6 +13,10 @@ class ShardboardError(SentenceError):
 
     cause: what is wrong, naming the node, stage or file.  remedy: what the reader can do about it.
     """
+
+    def __str__(self) -> str:
+        """Both, as one text that can still be translated."""
+        return joined((self.cause, self.remedy))
 
 
 class UsageError(ShardboardError):

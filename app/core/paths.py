@@ -32,6 +32,11 @@ class ControllerPaths:
         return self.data / "deployment.json"
 
     @property
+    def changing(self) -> Path:
+        """Marked while a program changes what is deployed."""
+        return self.data / "changing.lock"
+
+    @property
     def conversations(self) -> Path:
         return self.data / "conversations.sqlite"
 

@@ -9,7 +9,7 @@ from app.core.deployment.remembered import Remembered, read_remembered, remember
 from app.core.errors import SentenceError
 from app.core.library.models import BUILT_IN
 from app.core.snapshot import DeploymentState, Level, Snapshot
-from app.core.text import phrase
+from app.core.text import listed, phrase
 
 if TYPE_CHECKING:
     from app.core.controller import Controller
@@ -46,11 +46,16 @@ class Memory:
 
 async def resume(controller: Controller) -> None:
     """Chooses the model that was deployed last and deploys it as it was, when its machines are ready; what runs still
-    is left as it is. Without one: the built-in model on the board. What cannot be is a line of the activity."""
+    is left as it is. Without one: the built-in model on the board. What cannot be is a line of the activity.
+
+    What a run of the program that was killed has left half-done is taken up where it is of use, else unloaded."""
     memory = Memory(controller)
     last = memory.kept
     if last is None:
         await controller.choose_model(BUILT_IN)
+        await _all_ready(controller)
+        if controller.snapshot().deployment.state is DeploymentState.NONE:
+            await controller.tidy()
         return
     try:
         await controller.choose_model(last.directory)
@@ -59,13 +64,29 @@ async def resume(controller: Controller) -> None:
         await controller.choose_model(BUILT_IN)
         return
     missing = await _missing(controller, last)
+    if missing and _untouched(controller, last) and await _took_up(controller):
+        return
     if missing:
-        _tell(controller, last, phrase("{machines} did not answer.", machines=" and ".join(missing)))
+        _tell(controller, last, phrase("{machines} did not answer.", machines=listed(missing)))
     elif _untouched(controller, last):
         try:
             await controller.deploy(last.placement, last.context_tokens, spares=last.spares)
         except SentenceError as error:
             _tell(controller, last, str(error))
+
+
+async def _all_ready(controller: Controller) -> None:
+    """Waits for every machine that is known, as long as an agent may take to start."""
+    await asyncio.gather(*(node.wait_ready(READY_S) for node in controller.nodes.values()), return_exceptions=True)
+
+
+async def _took_up(controller: Controller) -> bool:
+    """Whether what is loaded of it on the other machines could be taken up; its layers move when somebody asks."""
+    try:
+        await controller.attach(wanted=False)
+    except SentenceError:
+        return False
+    return True
 
 
 async def _missing(controller: Controller, last: Remembered) -> list[str]:

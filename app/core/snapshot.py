@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from app.core.placement.placement import Placement
 from app.core.placement.saved import SavedPlacement
+from app.core.text import phrase
 
 if TYPE_CHECKING:
     from shardd.model.inventory import Inventory
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 class NodeState(enum.Enum):
     """How the controller stands with a node. The value is the word shown."""
 
-    CONNECTING = "connecting"
-    READY = "ready"
-    SUSPECT = "not answering"
-    LOST = "lost"
-    NOT_PAIRED = "not paired"
-    INCOMPATIBLE = "needs an update"
+    CONNECTING = phrase("connecting")
+    READY = phrase("ready")
+    SUSPECT = phrase("not answering")
+    LOST = phrase("lost")
+    NOT_PAIRED = phrase("not paired")
+    INCOMPATIBLE = phrase("needs an update")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ class MachineFigures:
 
 
 class DeploymentState(enum.Enum):
-    NONE = "nothing is deployed"
+    NONE = phrase("nothing is deployed")
     DEPLOYING = "deploying"
     READY = "ready"
     FAILED = "failed"
@@ -202,7 +203,7 @@ class Snapshot:
     model: ModelView | None = None
     models: tuple[str, ...] = ()  # names of the models on this machine's disk
     deployment: DeploymentView = field(
-        default_factory=lambda: DeploymentView(DeploymentState.NONE, "Nothing is deployed.", 0, "", None, 0)
+        default_factory=lambda: DeploymentView(DeploymentState.NONE, phrase("Nothing is deployed."), 0, "", None, 0)
     )
     spares: SparesView = field(default_factory=SparesView)
     seconds_per_byte: Mapping[str, float] = field(

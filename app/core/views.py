@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.core.cluster.node import Node
 from app.core.deployment.deployment import Deployment
 from app.core.snapshot import DeploymentState, DeploymentView, MemoryView, NodeView, SpreadView, StageView
+from app.core.text import phrase
 from shardd.host import format_bytes
 from shardd.rpc import agent_pb2
 
@@ -92,10 +93,12 @@ def _spread(spread: agent_pb2.Spread) -> SpreadView | None:
 
 def ready_view(deployment: Deployment) -> DeploymentView:
     """A deployment that answers."""
+    known = {"model": deployment.model, "stages": len(deployment.stages)}
     return DeploymentView(
         DeploymentState.READY,
-        f"{deployment.model} runs on {len(deployment.stages)} machines"
-        + (f", {deployment.draft} drafts for it." if deployment.draft else "."),
+        phrase("{model} runs on {stages} machines, {draft} drafts for it.", draft=deployment.draft, **known)
+        if deployment.draft
+        else phrase("{model} runs on {stages} machines.", **known),
         deployment.epoch,
         deployment.model,
         deployment.placement,
@@ -105,9 +108,13 @@ def ready_view(deployment: Deployment) -> DeploymentView:
 
 def deployed_text(deployment: Deployment) -> str:
     """What a deployment moved, in a sentence."""
-    return (
-        f"{deployment.model} is deployed on {len(deployment.stages)} machines: "
-        f"{format_bytes(deployment.sent_bytes)} sent, {format_bytes(deployment.fetched_bytes)} passed on between "
-        f"machines, {format_bytes(deployment.load_bytes)} loaded in "
-        f"{deployment.load_seconds:.1f} s."
+    return phrase(
+        "{model} is deployed on {stages} machines: {sent_bytes} sent, {fetched_bytes} passed on "
+        "between machines, {load_bytes} loaded in {load_seconds:.1f} s.",
+        model=deployment.model,
+        stages=len(deployment.stages),
+        sent_bytes=format_bytes(deployment.sent_bytes),
+        fetched_bytes=format_bytes(deployment.fetched_bytes),
+        load_bytes=format_bytes(deployment.load_bytes),
+        load_seconds=deployment.load_seconds,
     )

@@ -98,16 +98,21 @@ def test_waits_for_a_hub_that_is_away_or_busy(hub: LoopbackHub, repository: Path
     assert any("too many requests" in sentence for sentence in said)
 
 
-def test_pause_and_resume(hub: LoopbackHub, repository: Path, tmp_path: Path) -> None:
-    hub.faults.bytes_per_s = 4_000_000
+def fetch_a_part(hub: LoopbackHub, folder: Path) -> None:
+    """Begins a download and stops it on its way."""
 
     def changed() -> None:
         if progress.fetched > 2_000_000:
             stop.set()
 
-    worker, progress, stop = downloader(hub, tmp_path / "models", changed=changed)
+    worker, progress, stop = downloader(hub, folder, changed=changed)
     with pytest.raises(Stopped):
         worker.run(REPO)
+
+
+def test_pause_and_resume(hub: LoopbackHub, repository: Path, tmp_path: Path) -> None:
+    hub.faults.bytes_per_s = 4_000_000
+    fetch_a_part(hub, tmp_path / "models")
     assert not (tmp_path / "models" / REPO).exists(), "visible only when whole"
     hub.faults.bytes_per_s = 0
     again, rest, _ = downloader(hub, tmp_path / "models")
@@ -128,14 +133,7 @@ def test_wrong_content_is_fetched_once_more_and_then_said(hub: LoopbackHub, repo
 
 def test_a_change_upstream_in_the_middle(hub: LoopbackHub, repository: Path, tmp_path: Path) -> None:
     """Parts of the old commit are not mixed with the new one."""
-
-    def changed() -> None:
-        if progress.fetched > 2_000_000:
-            stop.set()
-
-    worker, progress, stop = downloader(hub, tmp_path / "models", changed=changed)
-    with pytest.raises(Stopped):
-        worker.run(REPO)
+    fetch_a_part(hub, tmp_path / "models")
     content = bytearray((repository / WEIGHTS).read_bytes())
     content[-1] ^= 1
     (repository / WEIGHTS).write_bytes(content)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ import pytest
 
 from app.core.controller import Controller
 from app.core.generation.request import GenerationRequest, Message, Sampling
+from tests.agents import Agent, stop_all
 from tests.clusters import deployed
 
 Opener = Callable[..., AbstractAsyncContextManager[Controller]]
@@ -26,6 +27,19 @@ Opener = Callable[..., AbstractAsyncContextManager[Controller]]
 def cluster(tmp_path: Path) -> Opener:
     """`async with cluster(model, agents, place=None) as controller`: real agents with the model deployed."""
     return partial(deployed, folder=tmp_path / "controller")
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Callable[..., Agent]]:
+    """`agent(*arguments, name="mini-7")` starts one on loopback."""
+    started: list[Agent] = []
+
+    def start(*arguments: str, name: str = "mini-7") -> Agent:
+        started.append(Agent(tmp_path / f"agent-{len(started)}", *arguments, name=name))
+        return started[-1]
+
+    yield start
+    stop_all(started)
 
 
 def chat(text: str, **sampling: Any) -> GenerationRequest:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import ssl
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,63 +20,8 @@ from app.core.errors import ShardboardError
 from app.core.paths import controller_paths
 from app.core.snapshot import NodeState
 from shardd.identity import create_identity
+from tests.agents import RUN, SHARDD, Agent, shardd
 from tests.process.conftest import eventually
-
-
-class Agent:
-    def __init__(self, data: Path, *arguments: str) -> None:
-        self.data = data
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "shardd.main", "run", "--host", "127.0.0.1", "--port", "0", "--data", str(data),
-             "--name", "mini-7", "--json", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert self.process.stdout is not None
-        self.ready: dict[str, Any] = json.loads(self.process.stdout.readline())
-        self.address = f"127.0.0.1:{self.ready['port']}"
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        self.process.communicate(timeout=15)
-        return self.process.returncode
-
-
-def shardd(*arguments: str, timeout: float = 30) -> subprocess.CompletedProcess[str]:
-    """Runs the agent's own command line."""
-    return subprocess.run(
-        [sys.executable, "-m", "shardd.main", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def shown_code(agent: Agent) -> str:
-    """A new code, as `shardd pair` shows it."""
-    done = shardd("pair", "--json", "--data", str(agent.data))
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["code"]
-
-
-def wrong_code(code: str) -> str:
-    return f"{(int(code) + 1) % 1_000_000:06d}"
-
-
-@pytest.fixture
-def agent(tmp_path: Path) -> Iterator[Any]:
-    """`agent(*arguments)` starts one on loopback."""
-    started: list[Agent] = []
-
-    def start(*arguments: str) -> Agent:
-        started.append(Agent(tmp_path / f"agent-{len(started)}", *arguments))
-        return started[-1]
-
-    yield start
-    for each in started:
-        if each.process.poll() is None:
-            each.stop()
 
 
 async def test_a_stranger_gets_nothing(agent: Any) -> None:
@@ -161,21 +103,7 @@ def test_stops_cleanly(number: signal.Signals, agent: Any) -> None:
 
 def test_says_where_it_listens(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "shardd.main",
-            "run",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
-            "--data",
-            str(tmp_path / "a"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
+        [*SHARDD, *RUN, str(tmp_path / "a")], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -186,23 +114,7 @@ def test_says_where_it_listens(tmp_path: Path) -> None:
 
 def test_a_taken_port_is_refused_in_a_sentence(agent: Any, tmp_path: Path) -> None:
     port = agent().ready["port"]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "shardd.main",
-            "run",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--data",
-            str(tmp_path),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+    done = shardd("run", "--host", "127.0.0.1", "--port", str(port), "--data", str(tmp_path))
     assert done.returncode == 1
     assert "shardd: 127.0.0.1" in done.stderr and "choose another port" in done.stderr
 

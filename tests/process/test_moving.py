@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from app.core.paths import controller_paths
 from app.core.placement.placement import Placement, parse_placement
 from app.core.snapshot import DeploymentState
 from shardd.stage.orders import PipelineOptions
+from tests.agents import Agent, stop_all
 from tests.clusters import ask
 from tests.process.conftest import Opener, eventually
 from tests.process.test_pipeline import stage_process
@@ -151,28 +149,17 @@ async def limited_agents(folder: Path, limit: str) -> AsyncIterator[Controller]:
     controller = Controller(paths, known_nodes=False, discover=False, options=SLOW)
     certificate = folder / "certificate.pem"
     certificate.write_bytes(controller.identity.certificate_pem)
-    agents: list[subprocess.Popen[bytes]] = []
+    agents: list[Agent] = []
     try:
         await controller.start()
         for number in (1, 2):
-            agent = subprocess.Popen(
-                [sys.executable, "-m", "shardd.main", "run", "--host", "127.0.0.1", "--port", "0", "--json",
-                 "--name", f"mini-{number}", "--data", str(folder / f"mini-{number}"),
-                 "--memory-limit", limit, "--trust", str(certificate)],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            agents.append(agent)
-            assert agent.stdout is not None
-            ready = json.loads(await asyncio.to_thread(agent.stdout.readline))
-            await controller.add_node(f"127.0.0.1:{ready['port']}", ready["fingerprint"])
+            allowed = "--memory-limit", limit, "--trust", str(certificate)
+            agents.append(await asyncio.to_thread(Agent, folder / f"mini-{number}", *allowed, name=f"mini-{number}"))
+            await controller.add_node(agents[-1].address, agents[-1].ready["fingerprint"])
         await controller.wait_ready()
         yield controller
     finally:
-        for agent in agents:
-            agent.terminate()
-        for agent in agents:
-            agent.communicate(timeout=20)
+        stop_all(agents)
         await controller.close()
 
 

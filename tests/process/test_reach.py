@@ -16,7 +16,7 @@ from app.core.cluster.reach_findings import Finding, Verdict
 from app.core.errors import UsageError
 from app.core.snapshot import DiscoveredAgent
 from shardd.identity import create_identity
-from tests.process.test_agent import Agent, shown_code
+from tests.agents import Agent, shown_code
 
 LOOPBACK = ("127.0.0.1",)
 

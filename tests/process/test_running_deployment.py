@@ -15,6 +15,7 @@ import pytest
 from app.core.controller import Controller
 from app.core.library.models import BUILT_IN
 from app.core.paths import controller_paths
+from tests.agents import Agent, shardd, stop_all
 from tests.process.conftest import shardboard
 from tests.process.test_command_line import folders, ours
 
@@ -24,20 +25,12 @@ async def test_deploy_status_generate_undeploy(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("SHARDBOARD_DATA", str(tmp_path / "controller"))
     paths = controller_paths()
     controller = Controller(paths, discover=False)
-    agents: list[subprocess.Popen[bytes]] = []
+    agents: list[Agent] = []
     try:
         for number in (1, 2):
-            agent = subprocess.Popen(
-                [sys.executable, "-m", "shardd.main", "run", "--host", "127.0.0.1", "--port", "0", "--json",
-                 "--name", f"mini-{number}", "--data", str(tmp_path / f"mini-{number}"),
-                 "--trust", str(paths.identity / "certificate.pem")],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            agents.append(agent)
-            assert agent.stdout is not None
-            ready = json.loads(agent.stdout.readline())
-            await controller.add_node(f"127.0.0.1:{ready['port']}", ready["fingerprint"])
+            trust = "--trust", str(paths.identity / "certificate.pem")
+            agents.append(Agent(tmp_path / f"mini-{number}", *trust, name=f"mini-{number}"))
+            await controller.add_node(agents[-1].address, agents[-1].ready["fingerprint"])
         await controller.close()
 
         assert shardboard("generate", "-p", "Hello!").code == 1  # nothing is deployed
@@ -63,17 +56,10 @@ async def test_deploy_status_generate_undeploy(tmp_path: Path, monkeypatch: pyte
         assert again.json["spares"]["text"] == "Every layer has a second copy on another machine's disk."
         assert shardboard("undeploy").code == 0
         assert shardboard("status", "--json").json["deployment"] is None
-        kept = subprocess.run(
-            [sys.executable, "-m", "shardd.main", "status", "--data", str(tmp_path / "mini-1"), "--json"],
-            capture_output=True,
-            timeout=30,
-        )
+        kept = shardd("status", "--data", str(tmp_path / "mini-1"), "--json")
         assert json.loads(kept.stdout)["shards"], "shards stay on disk"
     finally:
-        for agent in agents:
-            agent.terminate()
-        for agent in agents:
-            agent.communicate(timeout=20)
+        stop_all(agents)
         await controller.close()
 
 

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,8 @@ from shardd.model.survey import survey
 from shardd.rpc import agent_pb2
 from shardd.rpc.agent_pb2_grpc import MachineStub, ShardsStub
 from shardd.rpc.options import PIECE_BYTES, channel_credentials, channel_options
-from tests.clusters import ask
+from tests.agents import RUN, shardd
+from tests.clusters import ask, deploy_evenly
 from tests.process.conftest import Opener, chat
 
 NAMES = ("local-1", "local-2", "local-3")
@@ -252,8 +253,7 @@ async def test_the_shards_used_longest_ago_give_way(large: Path, shared: Path, t
 
         async def deploy(model: Path) -> None:
             await controller.choose_model(str(model))
-            count = controller.snapshot().model.inventory.layer_count  # type: ignore[union-attr]
-            await controller.deploy(even_split(NAMES[:1], count), 512)
+            await deploy_evenly(controller, 512)
 
         await deploy(built_in_model())
         await deploy(shared / "models" / "tinychat-gpt2")
@@ -262,20 +262,10 @@ async def test_the_shards_used_longest_ago_give_way(large: Path, shared: Path, t
         held = {shard.model for shard in node.shards}
         assert "large" in held and "tinychat-gpt2" not in held
         assert stored(tmp_path, "local-1") <= total + 12_000_000
-        status = [
-            sys.executable,
-            "-m",
-            "shardd.main",
-            "status",
-            "--data",
-            str(tmp_path / "agents" / "local-1"),
-            "--json",
-        ]
-        said = await asyncio.to_thread(subprocess.run, status, capture_output=True, text=True, timeout=30)
+        data = str(tmp_path / "agents" / "local-1")
+        said = await asyncio.to_thread(shardd, "status", "--data", data, "--json")
         assert f'"store_limit": {total + 12_000_000}' in said.stdout and '"running": true' in said.stdout
-        second = [sys.executable, "-m", "shardd.main", "run", "--port", "0", "--host", "127.0.0.1", "--data"]
-        second.append(str(tmp_path / "agents" / "local-1"))
-        refused = await asyncio.to_thread(subprocess.run, second, capture_output=True, text=True, timeout=30)
+        refused = await asyncio.to_thread(shardd, *RUN, data)
         assert refused.returncode == 1 and "Another shardd already uses" in refused.stderr
     finally:
         await controller.close()
@@ -327,13 +317,12 @@ class CuttingProxy:
         writer.close()
 
 
-@pytest.mark.timeout(120)
-async def test_a_push_goes_on_after_the_network_was_cut(large: Path, tmp_path: Path) -> None:
-    inventory = await asyncio.to_thread(survey, large)
-    source = await asyncio.to_thread(model_source, inventory, DigestCache(tmp_path / "digests"), lambda done: None)
-    key = OwnKey(tmp_path / "identity")
-    keys = NodeKeys(key, NodeRegistry(controller_paths(tmp_path / "controller")))
-    async with LocalAgents(NAMES[:1], key.current, folder=tmp_path / "agents") as agents:
+@contextlib.asynccontextmanager
+async def node_behind_a_proxy(folder: Path) -> AsyncIterator[tuple[Node, CuttingProxy]]:
+    """A node that is ready, and the proxy through which everything to its agent goes."""
+    key = OwnKey(folder / "identity")
+    keys = NodeKeys(key, NodeRegistry(controller_paths(folder / "controller")))
+    async with LocalAgents(NAMES[:1], key.current, folder=folder / "agents") as agents:
         (known,) = agents.nodes
         async with CuttingProxy(int(known.address.rpartition(":")[2])) as proxy:
             through = replace(known, address=f"127.0.0.1:{proxy.port}")
@@ -341,15 +330,23 @@ async def test_a_push_goes_on_after_the_network_was_cut(large: Path, tmp_path: P
             node.start()
             try:
                 await node.wait_ready(10)
-                orders = shard_orders([node], [(0, 7)], inventory, source)
-                task = asyncio.create_task(bring_shards("large", inventory, orders, []))
-                for share in (0.2, 0.6):
-                    while proxy.passed < share * inventory.total_bytes and not task.done():
-                        await asyncio.sleep(0.001)
-                    proxy.cut()
-                _, (transfer,) = await task
+                yield node, proxy
             finally:
                 await node.close()
+
+
+@pytest.mark.timeout(120)
+async def test_a_push_goes_on_after_the_network_was_cut(large: Path, tmp_path: Path) -> None:
+    inventory = await asyncio.to_thread(survey, large)
+    source = await asyncio.to_thread(model_source, inventory, DigestCache(tmp_path / "digests"), lambda done: None)
+    async with node_behind_a_proxy(tmp_path) as (node, proxy):
+        orders = shard_orders([node], [(0, 7)], inventory, source)
+        task = asyncio.create_task(bring_shards("large", inventory, orders, []))
+        for share in (0.2, 0.6):
+            while proxy.passed < share * inventory.total_bytes and not task.done():
+                await asyncio.sleep(0.001)
+            proxy.cut()
+        _, (transfer,) = await task
     total = sum(blob.size for blob in orders[0].blobs)
     assert transfer.retries >= 2
     # What was on its way at each cut is sent again, and nothing else.
@@ -358,29 +355,19 @@ async def test_a_push_goes_on_after_the_network_was_cut(large: Path, tmp_path: P
 
 @pytest.mark.timeout(120)
 async def test_a_connection_that_breaks_at_any_piece_of_a_unit_is_a_failure_to_try_again(tmp_path: Path) -> None:
-    key = OwnKey(tmp_path / "identity")
-    keys = NodeKeys(key, NodeRegistry(controller_paths(tmp_path / "controller")))
     piece = b"x" * PIECE_BYTES
-    async with LocalAgents(NAMES[:1], key.current, folder=tmp_path / "agents") as agents:
-        (known,) = agents.nodes
-        async with CuttingProxy(int(known.address.rpartition(":")[2])) as proxy:
-            through = replace(known, address=f"127.0.0.1:{proxy.port}")
-            node = Node(through, keys, lambda: None, lambda *_: None, lambda *_: None)
-            node.start()
-            try:
-                for number, moment in enumerate([1, 2, 3, 4]):
-                    await node.wait_ready(10)
-                    given = iter([piece] * 4)
-                    came = iter(range(1, 5))
+    async with node_behind_a_proxy(tmp_path) as (node, proxy):
+        for number, moment in enumerate([1, 2, 3, 4]):
+            await node.wait_ready(10)
+            given = iter([piece] * 4)
+            came = iter(range(1, 5))
 
-                    def sent(_: int, came: Iterator[int] = came, moment: int = moment) -> None:
-                        if next(came) == moment:
-                            proxy.shut()
-                            time.sleep(0.03)  # gRPC hears of it before the loop does
+            def sent(_: int, came: Iterator[int] = came, moment: int = moment) -> None:
+                if next(came) == moment:
+                    proxy.shut()
+                    time.sleep(0.03)  # gRPC hears of it before the loop does
 
-                    digest = blake3(str(number).encode()).hexdigest()
-                    with pytest.raises(AgentError) as failed:
-                        await node.client.push_unit(digest, 4 * PIECE_BYTES, 0, partial(next, given, None), sent)
-                    assert failed.value.code in AWAY, failed.value
-            finally:
-                await node.close()
+            digest = blake3(str(number).encode()).hexdigest()
+            with pytest.raises(AgentError) as failed:
+                await node.client.push_unit(digest, 4 * PIECE_BYTES, 0, partial(next, given, None), sent)
+            assert failed.value.code in AWAY, failed.value

@@ -19,9 +19,9 @@ from app.core.placement.placement import even_split
 from app.core.snapshot import NodeState
 from shardd.identity import TrustedPeers, load_or_create_identity
 from shardd.rpc import agent_pb2
-from tests.clusters import ask
+from tests.agents import Agent, shardd
+from tests.clusters import ask, deploy_evenly
 from tests.process.conftest import chat, eventually
-from tests.process.test_agent import Agent, agent, shardd, shown_code, wrong_code  # noqa: F401  (a fixture)
 
 
 @asynccontextmanager
@@ -47,16 +47,22 @@ async def two_controllers(start: Callable[..., Agent], tmp_path: Path) -> AsyncI
 
 @pytest.mark.in_turn
 @pytest.mark.timeout(120)
-async def test_one_controller_deploys_and_the_other_is_told_who(agent: Any, tmp_path: Path) -> None:  # noqa: F811
+async def test_one_controller_deploys_and_the_other_is_told_who(agent: Any, tmp_path: Path) -> None:
     async with two_controllers(agent, tmp_path) as (studio, laptop):
-        model = studio.snapshot().model
+        await deploy_evenly(studio)
+        # It is told before anything is sent, and on the board too.
+        model = laptop.snapshot().model
         assert model is not None
         placement = even_split(("mini-7",), model.inventory.layer_count)
-        await studio.deploy(placement, 256)
-        with pytest.raises(SentenceError, match="studio has a model deployed on this machine"):
-            await laptop.deploy(placement, 256)
+        told = "studio has a model deployed on mini-7. Undeploy it there first."
+        await eventually(lambda: [each.sentence for each in laptop.check(placement, 256)] == [told])
+        with pytest.raises(SentenceError, match=told):
+            await deploy_evenly(laptop)
         (stage,) = await laptop.nodes["mini-7"].client.list_stages()
         client = laptop.nodes["mini-7"].client
+        wanted = agent_pb2.LoadStageRequest(shard_id=stage.shard_id, stage_count=1, context_tokens=256)
+        with pytest.raises(AgentError, match="studio has a model deployed on this machine"):
+            await anext(aiter(client.load_stage(wanted)))
         for attempt in (
             client.grant_lane(stage.stage_id),
             client.unload_stage(stage.stage_id),
@@ -68,7 +74,7 @@ async def test_one_controller_deploys_and_the_other_is_told_who(agent: Any, tmp_
         # Once studio is unpaired, the machine is free for laptop.
         await studio.nodes["mini-7"].client.unpair()
         await eventually(lambda: not laptop.nodes["mini-7"].stages)
-        await laptop.deploy(placement, 256)
+        await deploy_evenly(laptop)
         assert (await ask(laptop, chat("Hello"))).finish_reason in ("stop", "length")
 
 
@@ -77,13 +83,11 @@ async def test_one_controller_deploys_and_the_other_is_told_who(agent: Any, tmp_
 
 @pytest.mark.in_turn
 @pytest.mark.timeout(120)
-async def test_an_agent_changes_its_key(agent: Any, tmp_path: Path) -> None:  # noqa: F811
+async def test_an_agent_changes_its_key(agent: Any, tmp_path: Path) -> None:
     async with two_controllers(agent, tmp_path) as (studio, laptop):
         states: set[NodeState] = set()
         stop = studio.subscribe(lambda snapshot: states.update(node.state for node in snapshot.nodes))
-        model = studio.snapshot().model
-        assert model is not None
-        await studio.deploy(even_split(("mini-7",), model.inventory.layer_count), 256)
+        await deploy_evenly(studio)
         before = studio.nodes["mini-7"].known.fingerprint
         folder = next(tmp_path.glob("agent-*"))
         done = await asyncio.to_thread(shardd, "rotate", "--data", str(folder))
@@ -98,7 +102,7 @@ async def test_an_agent_changes_its_key(agent: Any, tmp_path: Path) -> None:  # 
         assert states <= {NodeState.READY, NodeState.CONNECTING}, states
         stop()
         # A new deployment and a new connection stand on the new key.
-        await studio.deploy(even_split(("mini-7",), model.inventory.layer_count), 256)
+        await deploy_evenly(studio)
         assert (await ask(studio, chat("Hello"))).finish_reason in ("stop", "length")
         fresh = Controller(controller_paths(tmp_path / "laptop"), discover=False)
         await fresh.start()
@@ -108,12 +112,9 @@ async def test_an_agent_changes_its_key(agent: Any, tmp_path: Path) -> None:  # 
 
 @pytest.mark.in_turn
 @pytest.mark.timeout(120)
-async def test_a_controller_changes_its_key_under_a_deployment(agent: Any, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_controller_changes_its_key_under_a_deployment(agent: Any, tmp_path: Path) -> None:
     async with two_controllers(agent, tmp_path) as (studio, laptop):
-        model = studio.snapshot().model
-        assert model is not None
-        placement = even_split(("mini-7",), model.inventory.layer_count)
-        await studio.deploy(placement, 256)
+        await deploy_evenly(studio)
         former = studio.identity
         states: set[NodeState] = set()
         stop = studio.subscribe(lambda snapshot: states.update(node.state for node in snapshot.nodes))
@@ -134,7 +135,7 @@ async def test_a_controller_changes_its_key_under_a_deployment(agent: Any, tmp_p
         await studio.undeploy()
 
 
-async def test_a_key_is_not_changed_when_a_machine_cannot_learn_it(agent: Any, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_key_is_not_changed_when_a_machine_cannot_learn_it(agent: Any, tmp_path: Path) -> None:
     async with two_controllers(agent, tmp_path) as (studio, _):
         former = studio.identity
         studio.nodes["mini-7"].state = NodeState.LOST

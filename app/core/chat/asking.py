@@ -11,6 +11,7 @@ from app.core.chat.conversation import Conversation, Settings, Turn, WhenFull
 from app.core.chat.thinking import answer_only
 from app.core.errors import ShardboardError
 from app.core.generation.request import GenerationRequest, GenerationUpdate, Message
+from app.core.text import phrase
 
 ROOM_FOR_AN_ANSWER: Final = 0.125  # of the context, at most: what is kept free of the prompt
 BYTES_PER_MESSAGE: Final = 64  # what a template may add around each
@@ -131,9 +132,14 @@ async def ask(
 
 
 def full(tokens: int, limit: int, alone: bool = False) -> ShardboardError:
-    what = "This message alone" if alone else "This conversation"
+    what = phrase("This message alone") if alone else phrase("This conversation")
     return ShardboardError(
-        f"{what} takes {tokens:,} tokens, and the deployment has room for {limit:,}.",
+        phrase(
+            "{what} takes {tokens:,} tokens, and the deployment has room for {limit:,}.",
+            what=what,
+            tokens=tokens,
+            limit=limit,
+        ),
         "Shorten it, or deploy with a longer context."
         if alone
         else "Start a new chat, deploy with a longer context, or let the oldest messages be forgotten (in Sampling).",

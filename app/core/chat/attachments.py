@@ -8,6 +8,7 @@ from typing import Final
 
 from app.core.chat.conversation import Attachment
 from app.core.errors import ShardboardError
+from app.core.text import phrase
 from shardd.host import format_bytes
 
 LIMIT_BYTES: Final = 1 << 20  # about 250,000 tokens: more than nearly any context
@@ -19,22 +20,28 @@ def read_attachment(path: Path) -> Attachment:
     name = path.name
     try:
         if not path.is_file():
-            raise ShardboardError(f"{name} is not a file.", "Choose a text file.")
+            raise ShardboardError(phrase("{name} is not a file.", name=name), "Choose a text file.")
         with path.open("rb") as file:
             data = file.read(LIMIT_BYTES + 1)
     except OSError as error:
         raise ShardboardError(
-            f"{name} cannot be read: {error.strerror or error}.", "Look at its permissions."
+            phrase("{name} cannot be read: {strerror}.", name=name, strerror=error.strerror or error),
+            "Look at its permissions.",
         ) from None
     if len(data) > LIMIT_BYTES:
         raise ShardboardError(
-            f"{name} is longer than {format_bytes(LIMIT_BYTES)}: no context holds so much.", "Attach a part of it."
+            phrase(
+                "{name} is longer than {limit_bytes}: no context holds so much.",
+                name=name,
+                limit_bytes=format_bytes(LIMIT_BYTES),
+            ),
+            "Attach a part of it.",
         )
     text = text_of(data)
     if text is None:
-        raise ShardboardError(f"{name} is not a text file.", "Only text can be given to the model.")
+        raise ShardboardError(phrase("{name} is not a text file.", name=name), "Only text can be given to the model.")
     if not text.strip():
-        raise ShardboardError(f"{name} is empty.", "Choose a file with text in it.")
+        raise ShardboardError(phrase("{name} is empty.", name=name), "Choose a file with text in it.")
     return Attachment(name, text)
 
 

@@ -15,13 +15,13 @@ from app.core.chat.codec import ROLES, facts_of, turn_from
 from app.core.chat.conversation import NEW_CHAT, ROOT, Attachment, Conversation, Settings, Turn, linear, title_of
 from app.core.chat.presets import settings_from, settings_json
 from app.core.errors import ShardboardError
+from app.core.text import phrase
 
 FORMAT: Final = "shardboard-conversation"
 VERSION: Final = 1
 LIMIT_BYTES: Final = 64 << 20
 MOST_TURNS: Final = 100_000
 HEADINGS: Final = {"system": "System prompt", "user": "You", "assistant": "Answer"}
-NO_CONVERSATION: Final = "This file holds no conversation"
 REMEDY: Final = "Choose a file that Shardboard exported, or one with a list of messages."
 
 _MARK = re.compile(r"^<!-- shardboard:(title|system|user|assistant|file|end)(?: (.*?))? -->$")
@@ -63,12 +63,12 @@ def from_text(text: str, key: str) -> Conversation:
     """A conversation from what either of the two wrote, or from JSON with a list of messages as other programs write
     it. Raises ShardboardError."""
     if len(text) > LIMIT_BYTES:
-        raise ShardboardError(f"{NO_CONVERSATION} that can be read: it is too long.", REMEDY)
+        raise ShardboardError(phrase("This file holds no conversation that can be read: it is too long."), REMEDY)
     text = text.removeprefix("\ufeff")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ShardboardError(f"{NO_CONVERSATION}: it is not text.", REMEDY) from None
+        raise ShardboardError(phrase("This file holds no conversation: it is not text."), REMEDY) from None
     if text.lstrip().startswith(("{", "[")):
         return _from_json(text, key)
     return _from_markdown(text, key)
@@ -78,14 +78,14 @@ def _from_json(text: str, key: str) -> Conversation:
     try:
         found: object = json.loads(text)
     except (ValueError, RecursionError):
-        raise ShardboardError(f"{NO_CONVERSATION}: its JSON is damaged.", REMEDY) from None
+        raise ShardboardError(phrase("This file holds no conversation: its JSON is damaged."), REMEDY) from None
     plain = cast("dict[str, Any]", found) if isinstance(found, dict) else {"messages": found}
     version = plain.get("version", VERSION)
     if plain.get("format") == FORMAT and isinstance(version, int) and version > VERSION:
         raise ShardboardError("This conversation was exported by a newer Shardboard.", "Update Shardboard.")
     messages = plain.get("messages")
     if not isinstance(messages, list) or not messages or len(cast("list[object]", messages)) > MOST_TURNS:
-        raise ShardboardError(f"{NO_CONVERSATION}: there is no list of messages in it.", REMEDY)
+        raise ShardboardError(phrase("This file holds no conversation: there is no list of messages in it."), REMEDY)
     settings = settings_from(plain.get("settings"))
     turns: list[Turn] = []
     for each in cast("list[object]", messages):
@@ -96,7 +96,12 @@ def _from_json(text: str, key: str) -> Conversation:
         elif role in ROLES and content is not None:
             turns.append(turn_from(cast("str", role), content, entry, len(turns)))
         else:
-            raise ShardboardError(f"{NO_CONVERSATION}: message {len(turns) + 1} has no role or no text.", REMEDY)
+            raise ShardboardError(
+                phrase(
+                    "This file holds no conversation: message {number} has no role or no text.", number=len(turns) + 1
+                ),
+                REMEDY,
+            )
     leaf = plain.get("leaf", len(turns) - 1)
     if not isinstance(leaf, int) or isinstance(leaf, bool) or not ROOT <= leaf < len(turns):
         leaf = len(turns) - 1
@@ -151,10 +156,12 @@ def _from_markdown(text: str, key: str) -> Conversation:
         if kind == "title":
             title = name
         if len(turns) > MOST_TURNS:
-            raise ShardboardError(f"{NO_CONVERSATION} that can be read: it is too long.", REMEDY)
+            raise ShardboardError(phrase("This file holds no conversation that can be read: it is too long."), REMEDY)
     close()
     if not turns:
-        raise ShardboardError(f"{NO_CONVERSATION} that Shardboard can tell the messages of.", REMEDY)
+        raise ShardboardError(
+            phrase("This file holds no conversation that Shardboard can tell the messages of."), REMEDY
+        )
     return Conversation(key, title or title_of(turns[0].text), Settings(system), linear(turns), len(turns) - 1)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from app.core.chat.conversation import Settings
 from app.core.errors import ShardboardError
 from app.core.generation.request import Sampling
+from app.core.text import phrase
 
 NAME_LIMIT: Final = 40
 
@@ -47,7 +48,9 @@ def with_preset(presets: Sequence[Preset], name: str, settings: Settings) -> tup
     if not name:
         raise ShardboardError("A preset needs a name.", "Write one.")
     if any(preset.name.lower() == name.lower() and preset.built_in for preset in presets):
-        raise ShardboardError(f"{name} comes with Shardboard and stays as it is.", "Choose another name.")
+        raise ShardboardError(
+            phrase("{name} comes with Shardboard and stays as it is.", name=name), "Choose another name."
+        )
     kept = [preset for preset in presets if preset.name.lower() != name.lower()]
     return (*kept, Preset(name, settings))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import ShardboardError
+from app.core.text import phrase
 
 _MIGRATIONS = (
     (
@@ -65,7 +66,9 @@ class ConversationStore:
                 self.damaged = _set_aside(path)
                 self._database = _opened(path)
         except (sqlite3.Error, OSError) as error:
-            raise ShardboardError(f"The conversations in {path} cannot be opened: {error}.") from error
+            raise ShardboardError(
+                phrase("The conversations in {path} cannot be opened: {error}.", path=path, error=error)
+            ) from error
 
     def close(self) -> None:
         self._database.close()
@@ -113,10 +116,11 @@ class ConversationStore:
             self._database.execute(
                 "DELETE FROM messages WHERE conversation_id = ? AND position >= ?", (key, len(messages))
             )
+            self._database.execute("COMMIT")
         except BaseException:
-            self._database.execute("ROLLBACK")
+            if self._database.in_transaction:  # a disk that is full has ended it already
+                self._database.execute("ROLLBACK")
             raise
-        self._database.execute("COMMIT")
         return key
 
     def put(self, conversation_id: str, position: int, message: StoredMessage) -> None:
@@ -159,7 +163,8 @@ def _migrate(database: sqlite3.Connection, path: Path) -> None:
     version = _version(database)
     if version > SCHEMA_VERSION:
         raise ShardboardError(
-            f"The conversations in {path} were written by a newer Shardboard.", "Update Shardboard on this machine."
+            phrase("The conversations in {path} were written by a newer Shardboard.", path=path),
+            "Update Shardboard on this machine.",
         )
     for statements in _MIGRATIONS[version:]:
         for statement in statements:

@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from app.core.errors import UsageError
+from app.core.text import phrase
 from shardd.main import DEFAULT_PORT
 
 
@@ -37,12 +38,17 @@ def parse_address(text: str) -> Address:
     if not port_text:
         return Address(host, DEFAULT_PORT)
     if len(port_text) > 5 or not port_text.isascii() or not port_text.isdigit() or not 0 < int(port_text) < 65536:
-        raise UsageError(f'"{port_text}" is not a port.', "A port is a number from 1 to 65535.")
+        raise UsageError(
+            phrase('"{port_text}" is not a port.', port_text=port_text), phrase("A port is a number from 1 to 65535.")
+        )
     return Address(host, int(port_text))
 
 
 def _malformed(text: str) -> UsageError:
     return UsageError(
-        f'"{text}" is not an address.',
-        f"Write a host name or an IP address, such as mini-1.local or 10.0.0.7:{DEFAULT_PORT}.",
+        phrase('"{text}" is not an address.', text=text),
+        phrase(
+            "Write a host name or an IP address, such as mini-1.local or 10.0.0.7:{default_port}.",
+            default_port=DEFAULT_PORT,
+        ),
     )

@@ -11,6 +11,7 @@ import grpc.aio
 
 from app.core.cluster.address import Address
 from app.core.errors import ShardboardError
+from app.core.text import phrase
 from shardd.identity import Identity
 from shardd.rpc import agent_pb2, pairing_pb2
 from shardd.rpc.agent_pb2_grpc import MachineStub, ShardsStub, StagesStub
@@ -116,7 +117,10 @@ class AgentClient:
                 await call.done_writing()
                 await call
         except TimeoutError:
-            raise AgentError(f"{self.name} took no more data for {PUSH_QUIET_S:.0f} s.", "Check its network.") from None
+            raise AgentError(
+                phrase("{name} took no more data for {push_quiet_s:.0f} s.", name=self.name, push_quiet_s=PUSH_QUIET_S),
+                phrase("Check its network."),
+            ) from None
         except grpc.aio.AioRpcError as error:
             raise self._translated(error) from error
         except (grpc.aio.UsageError, grpc.aio.InternalError, asyncio.InvalidStateError) as error:
@@ -126,7 +130,9 @@ class AgentClient:
                     code, details = await call.code(), await call.details()
             except TimeoutError:
                 code, details = grpc.StatusCode.UNAVAILABLE, ""
-            raise AgentError(f"{self.name} broke off a unit: {details or error}.", code=code) from error
+            raise AgentError(
+                phrase("{name} broke off a unit: {details}.", name=self.name, details=details or error), code=code
+            ) from error
         finally:
             call.cancel()
 
@@ -165,8 +171,8 @@ class AgentClient:
     def load_stage(self, request: agent_pb2.LoadStageRequest) -> AsyncIterator[agent_pb2.LoadProgress]:
         return self._stream(self._stages.LoadStage(request), LOAD_QUIET_S)
 
-    def restart_stage(self, stage_id: str, inbound_token: bytes) -> AsyncIterator[agent_pb2.LoadProgress]:
-        request = agent_pb2.RestartStageRequest(stage_id=stage_id, inbound_token=inbound_token)
+    def restart_stage(self, stage_id: str) -> AsyncIterator[agent_pb2.LoadProgress]:
+        request = agent_pb2.RestartStageRequest(stage_id=stage_id)
         return self._stream(self._stages.RestartStage(request), LOAD_QUIET_S)
 
     async def connect_stage(self, request: agent_pb2.ConnectStageRequest) -> None:
@@ -220,7 +226,10 @@ class AgentClient:
                 except StopAsyncIteration:
                     return
         except TimeoutError:
-            raise AgentError(f"{self.name} said nothing for {quiet_s:.0f} s.", "Look at that machine.") from None
+            raise AgentError(
+                phrase("{name} said nothing for {quiet_s:.0f} s.", name=self.name, quiet_s=quiet_s),
+                phrase("Look at that machine."),
+            ) from None
         except grpc.aio.AioRpcError as error:
             raise self._translated(error) from error
         finally:
@@ -230,17 +239,27 @@ class AgentClient:
         code, details = error.code(), error.details() or ""
         match code:
             case grpc.StatusCode.FAILED_PRECONDITION | grpc.StatusCode.RESOURCE_EXHAUSTED:
-                return AgentError(f"{self.name}: {details}", code=code)
+                return AgentError(phrase("{name}: {problem}", name=self.name, problem=details), code=code)
             case grpc.StatusCode.UNAUTHENTICATED:
-                return AgentError(f"{self.name} is not paired with this controller.", "Pair it again.", code)
+                return AgentError(
+                    phrase("{name} is not paired with this controller.", name=self.name), phrase("Pair it again."), code
+                )
             case grpc.StatusCode.DEADLINE_EXCEEDED:
-                return AgentError(f"{self.name} did not answer in time.", "Look whether it is awake.", code)
+                return AgentError(
+                    phrase("{name} did not answer in time.", name=self.name), phrase("Look whether it is awake."), code
+                )
             case grpc.StatusCode.UNAVAILABLE:
                 return AgentError(
-                    f"{self.name} at {self.address} cannot be reached.", "Is it on and is shardd running?", code
+                    phrase("{name} at {address} cannot be reached.", name=self.name, address=self.address),
+                    phrase("Is it on and is shardd running?"),
+                    code,
                 )
             case _:
-                return AgentError(f"{self.name} failed: {details or code.name}.", "Its log says more.", code)
+                return AgentError(
+                    phrase("{name} failed: {details}.", name=self.name, details=details or code.name),
+                    phrase("Its log says more."),
+                    code,
+                )
 
 
 def _several(read: Callable[[], bytes | None]) -> list[bytes]:

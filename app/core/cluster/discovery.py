@@ -10,6 +10,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 from app.core.cluster.address import Address
 from app.core.snapshot import DiscoveredAgent
+from app.core.text import phrase
 from shardd.agent.announce import SERVICE_TYPE
 from shardd.host.names import clean_name
 
@@ -37,7 +38,9 @@ class Discovery:
             self._zeroconf = AsyncZeroconf(interfaces=self._interfaces)
             self._browser = AsyncServiceBrowser(self._zeroconf.zeroconf, SERVICE_TYPE, handlers=[self._heard])
         except Exception as error:  # zeroconf raises many kinds; the window works without it
-            self.problem = f"Machines cannot be discovered on this network ({error}). Add them by address."
+            self.problem = phrase(
+                "Machines cannot be discovered on this network ({error}). Add them by address.", error=error
+            )
             await self.close()
         self._on_change()
 

@@ -11,11 +11,12 @@ from app.core.cluster.client import AgentClient, AgentError
 from app.core.cluster.pairing import SHOW_A_CODE, NoCodeShown, look
 from app.core.cluster.registry import NodeRegistry
 from app.core.errors import ShardboardError
+from app.core.text import joined, phrase
 from shardd.identity import Identity, fingerprint_of, short_fingerprint
 from shardd.identity.probe import ProbeOutcome, ProbeResult, probe
 
 PROBE_S = 4.0
-NOT_YET = "This machine does not know this controller yet."
+NOT_YET = phrase("This machine does not know this controller yet.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,22 @@ async def explain_probe(address: Address, identity: Identity, registry: NodeRegi
     own = identity.fingerprint
     known_as = await _describes_itself(address, identity, pem)
     if known_as is not None:
-        advice = "" if trusted else f"It knows this controller. Its fingerprint is {short_fingerprint(fingerprint)}."
+        advice = (
+            ""
+            if trusted
+            else phrase(
+                "It knows this controller. Its fingerprint is {fingerprint}.",
+                fingerprint=short_fingerprint(fingerprint),
+            )
+        )
         return ProbedAgent(str(address), fingerprint, own, trusted, True, advice, known_as)
     try:
         offer = await look(address)
     except NoCodeShown:
-        return ProbedAgent(str(address), fingerprint, own, trusted, False, f"{NOT_YET} {SHOW_A_CODE}", pairs=True)
+        return ProbedAgent(str(address), fingerprint, own, trusted, False, joined((NOT_YET, SHOW_A_CODE)), pairs=True)
     except ShardboardError as error:
-        return ProbedAgent(str(address), fingerprint, own, trusted, False, f"{NOT_YET} {error}")
-    advice = offer.problem or f"Type the code that {offer.name} shows."
+        return ProbedAgent(str(address), fingerprint, own, trusted, False, joined((NOT_YET, str(error))))
+    advice = offer.problem or phrase("Type the code that {name} shows.", name=offer.name)
     pairs = offer.protocol_fits and offer.fingerprint == fingerprint
     return ProbedAgent(str(address), fingerprint, own, trusted, False, advice, offer.name, pairs)
 
@@ -58,12 +66,13 @@ async def fetch_certificate(address: Address, fingerprint: str, identity: Identi
     pem = _certificate(await _probe(address), address)
     if fingerprint_of(pem) != fingerprint:
         raise ShardboardError(
-            f"The machine at {address} has another fingerprint than the one you confirmed.", "Look at it again."
+            phrase("The machine at {address} has another fingerprint than the one you confirmed.", address=address),
+            "Look at it again.",
         )
     name = await _describes_itself(address, identity, pem)
     if name is None:
         raise ShardboardError(
-            f"The agent at {address} does not know this controller yet.",
+            phrase("The agent at {address} does not know this controller yet.", address=address),
             SHOW_A_CODE,
         )
     return pem, name
@@ -78,18 +87,27 @@ def _certificate(result: ProbeResult, address: Address) -> bytes:
         case ProbeOutcome.CERTIFICATE if result.certificate_der:
             return ssl.DER_cert_to_PEM_cert(result.certificate_der).encode()
         case ProbeOutcome.REFUSED:
-            raise ShardboardError(f"Nothing listens at {address}.", "Start the agent there with: shardd run")
+            raise ShardboardError(
+                phrase("Nothing listens at {address}.", address=address), "Start the agent there with: shardd run"
+            )
         case ProbeOutcome.TIMEOUT | ProbeOutcome.SILENT:
-            raise ShardboardError(f"{address} does not answer.", "Is the machine awake, and on the same network?")
+            raise ShardboardError(
+                phrase("{address} does not answer.", address=address), "Is the machine awake, and on the same network?"
+            )
         case ProbeOutcome.UNREACHABLE:
-            raise ShardboardError(f"There is no way to {address}.", "Check the address and this machine's network.")
+            raise ShardboardError(
+                phrase("There is no way to {address}.", address=address),
+                "Check the address and this machine's network.",
+            )
         case _:
-            raise ShardboardError(f"Another program than shardd answers at {address}.", "Check the port.")
+            raise ShardboardError(
+                phrase("Another program than shardd answers at {address}.", address=address), "Check the port."
+            )
 
 
 async def _describes_itself(address: Address, identity: Identity, pem: bytes) -> str | None:
     """The agent's name where it trusts us, else None."""
-    client = AgentClient("the machine", address, identity, pem)
+    client = AgentClient(phrase("the machine"), address, identity, pem)
     try:
         return (await client.describe()).name
     except AgentError:

@@ -16,6 +16,7 @@ from typing import Any
 
 from app.core.cluster.node import KnownNode
 from app.core.errors import ShardboardError
+from app.core.text import phrase
 from shardd.host import private_directory
 from shardd.host.temporary import sweep_temporary, temporary_folder
 from shardd.identity import Identity
@@ -108,7 +109,11 @@ class LocalAgents:
         except (TimeoutError, ValueError):
             said = log.read_text(errors="replace").strip().splitlines()
             raise ShardboardError(
-                f"The local agent {name} did not start: {said[-1] if said else 'it said nothing'}."
+                phrase(
+                    "The local agent {name} did not start: {said}.",
+                    name=name,
+                    said=said[-1] if said else phrase("it said nothing"),
+                )
             ) from None
         return KnownNode(name, f"{ready['host']}:{ready['port']}", str(ready["certificate"]).encode(), local=True)
 

@@ -15,6 +15,7 @@ from app.core.cluster.client import AgentError
 from app.core.cluster.figures import Figures, read_figures, write_figures
 from app.core.errors import ShardboardError
 from app.core.snapshot import Level, NodeState, NodeView
+from app.core.text import phrase
 from shardd.host import format_bytes
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ class Machines:
         """Has the agent take its quick reading; answers it in a sentence. Raises ShardboardError in words."""
         node = self._get(name)
         if node.state is not NodeState.READY:
-            raise ShardboardError(f"{name} cannot be measured now. {node.state_text}")
+            raise ShardboardError(
+                phrase("{name} cannot be measured now. {state_text}", name=name, state_text=node.state_text)
+            )
         found = await node.client.measure()
         figures = replace(
             self.figures.of(name),
@@ -78,9 +81,11 @@ class Machines:
             flops_per_s=found.flops_per_s or None,
         )
         self.figures = self.figures.with_machine(name, figures)
-        told = (
-            f"Measured: weights are read at {format_bytes(round(found.read_bytes_per_s))} a second, matrices "
-            f"multiplied at {found.flops_per_s / 1e9:,.0f} billion operations a second. No model was involved."
+        told = phrase(
+            "Measured: weights are read at {read_bytes_per_s} a second, matrices multiplied at "
+            "{flops_per_s:,.0f} billion operations a second. No model was involved.",
+            read_bytes_per_s=format_bytes(round(found.read_bytes_per_s)),
+            flops_per_s=found.flops_per_s / 1000000000.0,
         )
         self._log.add(Level.INFO, name, told)
         self._on_change()
@@ -95,7 +100,7 @@ class Machines:
                 await self._get(name).wait_ready(60.0)
                 await self.measure(name)
             except (AgentError, ShardboardError) as error:
-                self._log.add(Level.INFO, name, f"It was not measured: {error}")
+                self._log.add(Level.INFO, name, phrase("It was not measured: {error}", error=error))
 
         task = asyncio.create_task(work(), name=f"measure-{name}")
         self._measuring.add(task)
@@ -112,23 +117,29 @@ class Machines:
         """
         node = self._get(name)
         if node.state is not NodeState.READY:
-            raise ShardboardError(f"Nothing can be unloaded on {name} now. {node.state_text}")
+            raise ShardboardError(
+                phrase("Nothing can be unloaded on {name} now. {state_text}", name=name, state_text=node.state_text)
+            )
         await node.refresh_stages()
         held = {stage.stage_id: stage.weights_bytes + stage.kv_bytes for stage in node.beat.stages} if node.beat else {}
         ours = [each for each in node.stages.values() if each.deployed_by == self._fingerprint()]
         if not ours:
-            others = "; another controller's stages stay" if node.stages else ""
-            raise ShardboardError(f"Nothing of this controller is loaded on {name}{others}.")
+            others = phrase("; another controller's stages stay") if node.stages else ""
+            raise ShardboardError(
+                phrase("Nothing of this controller is loaded on {name}{others}.", name=name, others=others)
+            )
         freed = sum(held.get(stage.stage_id, 0) for stage in ours)
         if name in self._deployed_on():
             if not undeploy:
-                raise ShardboardError(f"{name} holds a stage of the deployed model.", "Unload the model first.")
+                raise ShardboardError(
+                    phrase("{name} holds a stage of the deployed model.", name=name), "Unload the model first."
+                )
             await self._undeploy()
         else:
             for stage in ours:
                 await node.client.unload_stage(stage.stage_id)
         await node.refresh_stages()
-        told = f"{format_bytes(freed)} of weights and caches were unloaded on {name}."
+        told = phrase("{freed} of weights and caches were unloaded on {name}.", freed=format_bytes(freed), name=name)
         self._log.add(Level.INFO, name, told)
         self._on_change()
         return told

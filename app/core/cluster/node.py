@@ -11,19 +11,22 @@ import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Protocol
+
+import grpc
 
 from app.core.cluster.address import Address, parse_address
 from app.core.cluster.client import AgentClient, AgentError
+from app.core.cluster.versions import version_problem
 from app.core.errors import UsageError
 from app.core.snapshot import Level, NodeState, ShardView, TransferView
+from app.core.text import phrase
 from shardd.host import SentenceError
 from shardd.host.silence import TICK_S, Silence
 from shardd.identity import Identity, fingerprint_of, short_fingerprint
+from shardd.identity.accepted import is_accepted
 from shardd.identity.probe import ProbeOutcome, probe
 from shardd.rpc import agent_pb2
-from shardd.rpc.options import PROTOCOL_VERSION
 
 BEAT_MS = 250
 SUSPECT_S = 1.0
@@ -52,42 +55,46 @@ def explain_loss(outcome: ProbeOutcome, same_certificate: bool, name: str, addre
     """The state and the sentence for a node that does not answer, from what a bare TLS probe of its address found."""
     match outcome:
         case ProbeOutcome.CERTIFICATE if same_certificate:
-            return NodeState.NOT_PAIRED, f"{name} runs, but does not know this controller any more. Pair it again."
+            return NodeState.NOT_PAIRED, phrase(
+                "{name} runs, but does not know this controller any more. Pair it again.", name=name
+            )
         case ProbeOutcome.CERTIFICATE:
             return (
                 NodeState.NOT_PAIRED,
-                f"Another machine than {name} answers at {address}. Forget {name} and add it again.",
+                phrase(
+                    "Another machine than {name} answers at {address}. Forget {name} and add it again.",
+                    name=name,
+                    address=address,
+                ),
             )
         case ProbeOutcome.REFUSED:
-            return NodeState.LOST, f"{name} is on, but shardd is not running there. Start it with: shardd run"
+            return NodeState.LOST, phrase(
+                "{name} is on, but shardd is not running there. Start it with: shardd run", name=name
+            )
         case ProbeOutcome.TIMEOUT:
-            return NodeState.LOST, f"{name} does not answer at {address}. It may be asleep, off or on another network."
+            return NodeState.LOST, phrase(
+                "{name} does not answer at {address}. It may be asleep, off or on another network: "
+                "wake it, or look at its network.",
+                name=name,
+                address=address,
+            )
         case ProbeOutcome.SILENT:
-            return NodeState.LOST, f"shardd on {name} is frozen. Restart it there."
+            return NodeState.LOST, phrase("shardd on {name} is frozen. Restart it there.", name=name)
         case ProbeOutcome.UNREACHABLE:
             return (
                 NodeState.LOST,
-                f"There is no way to {address}. Check this machine's network and the address of {name}.",
+                phrase(
+                    "There is no way to {address}. Check this machine's network and the address of {name}.",
+                    address=address,
+                    name=name,
+                ),
             )
         case ProbeOutcome.NOT_TLS:
-            return NodeState.LOST, f"Another program than shardd answers at {address}. Check the port of {name}."
-
-
-def version_problem(description: agent_pb2.Description, mlx_lm: str | None = None) -> str | None:
-    """Why an agent of these versions cannot work with this controller, or None. mlx_lm: this controller's version."""
-    theirs = description.versions
-    if theirs.protocol != PROTOCOL_VERSION:
-        return (
-            f"{description.name} runs shardd {theirs.shardd} with protocol {theirs.protocol or 'unknown'}, this app "
-            f"needs protocol {PROTOCOL_VERSION}. Install the same version on both."
-        )
-    ours = mlx_lm or version("mlx-lm")
-    if theirs.mlx_lm != ours:  # what a layer computes must be the same wherever it is placed
-        return (
-            f"{description.name} runs mlx-lm {theirs.mlx_lm or 'unknown'}, this app mlx-lm {ours}. "
-            "Install the same version on both."
-        )
-    return None
+            return NodeState.LOST, phrase(
+                "Another program than shardd answers at {address}. Check the port of {name}.",
+                address=address,
+                name=name,
+            )
 
 
 def addresses_of(node: Node) -> list[str]:
@@ -122,10 +129,11 @@ class Node:
         self._keys = keys
         self.client = self._make_client()
         self.state = NodeState.CONNECTING
-        self.state_text = f"Connecting to {known.address}."
+        self.state_text = phrase("Connecting to {address}.", address=known.address)
         self.description: agent_pb2.Description | None = None
         self.beat: agent_pb2.Beat | None = None
         self.stages: dict[str, agent_pb2.Stage] = {}
+        self.released: dict[str, agent_pb2.Stage] = {}  # what it unloaded by itself while this controller was away
         self.shards: tuple[ShardView, ...] = ()
         self.transfer: TransferView | None = None
         self.round_trip_ms: float | None = None
@@ -139,11 +147,19 @@ class Node:
         self._switch = asyncio.Event()  # set: connect again, with a new key
         self._renewed = asyncio.Event()  # set by the first beat after that
         self._confirmed = b""
+        self._refusals = 0  # tries in a row in which it did not let us in
         self._elsewhere = ""  # another address at which it may be
 
     @property
     def name(self) -> str:
         return self.known.name
+
+    @property
+    def taken_by(self) -> str:
+        """What people call another controller that has a model deployed there; "" where none has."""
+        own = self._keys.own().fingerprint
+        others = [stage for stage in self.stages.values() if stage.deployed_by != own]
+        return (others[0].deployed_by_name or phrase("Another controller")) if others else ""
 
     @property
     def shard_available(self) -> int | None:
@@ -158,7 +174,10 @@ class Node:
         await self.client.close()
 
     async def wait_ready(self, seconds: float) -> None:
-        """Returns when the node is READY. Raises AgentError with the state's sentence after so long."""
+        """Returns when the node is READY. Raises AgentError with the state's sentence after so long; at once where
+        waiting is of no use."""
+        if self.state is NodeState.INCOMPATIBLE:
+            raise AgentError(self.state_text)
         try:
             await asyncio.wait_for(self._ready.wait(), seconds)
         except TimeoutError:
@@ -178,7 +197,11 @@ class Node:
         try:
             await asyncio.wait_for(self._renewed.wait(), seconds)
         except TimeoutError:
-            raise AgentError(f"{self.name} did not take the new key in time. {self.state_text}") from None
+            raise AgentError(
+                phrase(
+                    "{name} did not take the new key in time. {state_text}", name=self.name, state_text=self.state_text
+                )
+            ) from None
 
     async def refresh_shards(self) -> None:
         shards = await self.client.list_shards()
@@ -190,7 +213,9 @@ class Node:
 
     async def refresh_stages(self) -> None:
         """Asks for the stages now; else they arrive by event."""
-        self.stages = {stage.stage_id: stage for stage in await self.client.list_stages()}
+        stages = {stage.stage_id: stage for stage in await self.client.list_stages()}
+        self.released = {i: stage for i, stage in stages.items() if stage.released}
+        self.stages = {i: stage for i, stage in stages.items() if not stage.released}
         self._on_change()
 
     def show_transfer(self, transfer: TransferView | None) -> None:
@@ -224,7 +249,7 @@ class Node:
         """It answers at another address than the one that is written down."""
         self.known = replace(self.known, address=str(self.address))
         self._elsewhere = ""
-        self._on_log(Level.INFO, self.name, f"It is at {self.address} now.")
+        self._on_log(Level.INFO, self.name, phrase("It is at {address} now.", address=self.address))
         self._keys.moved(self.known)
 
     async def _stay(self) -> None:
@@ -256,7 +281,7 @@ class Node:
             if self._switch.is_set():
                 self._switch.clear()
                 return
-        raise AgentError(f"{self.name} ended the connection.")
+        raise AgentError(phrase("{name} ended the connection.", name=self.name))
 
     async def _watch(self) -> None:
         beats = aiter(self.client.watch(BEAT_MS))
@@ -268,18 +293,28 @@ class Node:
                 while not (await asyncio.wait([next_beat], timeout=TICK_S))[0]:
                     silent = silence.look()
                     if silent >= DEAD_S:
-                        raise AgentError(f"{self.name} has not answered for {DEAD_S} s.")
+                        raise AgentError(
+                            phrase("{name} has not answered for {dead_s} s.", name=self.name, dead_s=DEAD_S)
+                        )
                     if silent >= SUSPECT_S:
-                        self._set(NodeState.SUSPECT, f"{self.name} has not answered for {SUSPECT_S:.0f} s.")
+                        self._set(
+                            NodeState.SUSPECT,
+                            phrase(
+                                "{name} has not answered for {suspect_s:.0f} s. Look whether it is awake.",
+                                name=self.name,
+                                suspect_s=SUSPECT_S,
+                            ),
+                        )
                 silence.heard()
                 self.beat = next_beat.result()
-                self._set(NodeState.READY, "Ready.")
+                self._set(NodeState.READY, phrase("Ready."))
+                self._refusals = 0
                 self._renewed.set()
                 if self._beat_is_news(self.beat):
                     self._key_task = asyncio.create_task(self._learn_key(self.beat), name=f"{self.name}-key")
                 self._on_change()
         except StopAsyncIteration:
-            raise AgentError(f"{self.name} ended the connection.") from None
+            raise AgentError(phrase("{name} ended the connection.", name=self.name)) from None
         finally:
             if next_beat:
                 next_beat.cancel()
@@ -303,7 +338,11 @@ class Node:
                 await self.client.confirm_certificate(fingerprint_of(beat.next_certificate))
             elif beat.fingerprint == fingerprint_of(self.known.next_pem):
                 self.known = await asyncio.to_thread(self._keys.advance, self.known)
-                self._on_log(Level.INFO, self.name, f"It has a new key: {short_fingerprint(self.known.fingerprint)}.")
+                self._on_log(
+                    Level.INFO,
+                    self.name,
+                    phrase("It has a new key: {fingerprint}.", fingerprint=short_fingerprint(self.known.fingerprint)),
+                )
                 self._on_change()
         except SentenceError as error:
             self._confirmed = beat.next_certificate  # once is enough
@@ -328,6 +367,11 @@ class Node:
                 self.stages.pop(event.stage.stage_id, None)
             else:
                 self.stages[event.stage.stage_id] = event.stage
+                self.released.clear()  # as the agent does when something is deployed again
+            if event.stage.released:
+                if event.stage.stage_id in self.released:  # it says so at every new connection
+                    continue
+                self.released[event.stage.stage_id] = event.stage
             self._on_stage(self.name, event)
             self._on_change()
 
@@ -355,11 +399,21 @@ class Node:
             return  # whoever was seen there says nothing about this machine
         await asyncio.to_thread(self._keys.refresh)  # another program on this data may have changed our key
         found = await asyncio.to_thread(probe, self.address.host, self.address.port, PROBE_S)
-        pinned = [fingerprint_of(pem) for pem in self._certificates()]
-        same = found.certificate_der is not None and fingerprint_of(found.certificate_der) in pinned
+        seen = fingerprint_of(found.certificate_der) if found.certificate_der else ""
+        same = seen in [fingerprint_of(pem) for pem in self._certificates()]
         if was_ready and same:
             return  # a short cut: the next try will tell
-        state, text = explain_loss(found.outcome, same, self.name, str(self.address))
+        outcome = found.outcome
+        if same and error.code is not grpc.StatusCode.UNAUTHENTICATED:
+            (pem, *_) = (each for each in self._certificates() if fingerprint_of(each) == seen)
+            address = self.address
+            accepted = await asyncio.to_thread(is_accepted, self._keys.own(), pem, address.host, address.port, PROBE_S)
+            self._refusals = self._refusals + 1 if accepted is False else 0
+            if accepted or self._refusals == 1:  # it was only slow, as after a sleep: the next try will tell
+                self._set(NodeState.LOST, str(error))
+                return
+            outcome = ProbeOutcome.SILENT if accepted is None else outcome
+        state, text = explain_loss(outcome, same, self.name, str(self.address))
         self._set(state, text)
 
     def _set(self, state: NodeState, text: str) -> None:
@@ -379,8 +433,10 @@ class Node:
 
     def _greeting(self) -> str:
         if self.description is None:
-            return "Ready."
-        return f"Ready: {self.description.chip}, shardd {self.description.versions.shardd}."
+            return phrase("Ready.")
+        return phrase(
+            "Ready: {chip}, shardd {shardd}.", chip=self.description.chip, shardd=self.description.versions.shardd
+        )
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -17,6 +17,7 @@ from app.core.cluster.registry import NodeRegistry
 from app.core.errors import ShardboardError
 from app.core.paths import ControllerPaths
 from app.core.snapshot import DiscoveredAgent, Level, NodeState
+from app.core.text import phrase
 from shardd.host.facts import computer_name
 from shardd.identity import Identity, short_fingerprint
 from shardd.rpc import agent_pb2
@@ -117,7 +118,13 @@ class ClusterNodes:
             await former.close()
         self.adopt(known)
         self._log.add(
-            Level.INFO, known.name, f"Added at {known.address}, fingerprint {short_fingerprint(known.fingerprint)}."
+            Level.INFO,
+            known.name,
+            phrase(
+                "Added at {address}, fingerprint {fingerprint}.",
+                address=known.address,
+                fingerprint=short_fingerprint(known.fingerprint),
+            ),
         )
         self._on_change()
         return known
@@ -126,18 +133,18 @@ class ClusterNodes:
         """Raises ShardboardError when there is none of this name."""
         node = self.nodes.get(name)
         if node is None:
-            raise ShardboardError(f"There is no machine named {name}.")
+            raise ShardboardError(phrase("There is no machine named {name}.", name=name))
         return node
 
     async def forget(self, name: str) -> str:
         """Unpairs on both sides, and answers a sentence that says whether the agent could be told."""
         node = self.get(name)
-        told = f"{name} is unpaired."
+        told = phrase("{name} is unpaired.", name=name)
         try:
             async with asyncio.timeout(LEAVE_S):
                 await node.client.unpair()
         except (AgentError, TimeoutError):
-            told = f"{name} is forgotten here, and could not be told. Run there: shardd unpair"
+            told = phrase("{name} is forgotten here, and could not be told. Run there: shardd unpair", name=name)
         self._registry.remove(name)
         del self.nodes[name]
         await node.close()
@@ -151,7 +158,8 @@ class ClusterNodes:
         for node in self.nodes.values():
             if node.state is not NodeState.READY:
                 raise ShardboardError(
-                    f"Every paired machine must learn the new key. {node.state_text}", "Start it, or unpair it first."
+                    phrase("Every paired machine must learn the new key. {state_text}", state_text=node.state_text),
+                    "Start it, or unpair it first.",
                 )
         coming = self._key.prepare()
         await asyncio.gather(
@@ -159,7 +167,11 @@ class ClusterNodes:
         )
         self._key.take()
         await asyncio.gather(*(node.change_key(CHANGE_S) for node in self.nodes.values()))
-        self._log.add(Level.INFO, "", f"This controller has a new key: {short_fingerprint(coming.fingerprint)}.")
+        self._log.add(
+            Level.INFO,
+            "",
+            phrase("This controller has a new key: {fingerprint}.", fingerprint=short_fingerprint(coming.fingerprint)),
+        )
         return coming
 
 

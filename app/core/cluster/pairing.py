@@ -8,21 +8,21 @@ import ssl
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-import shardd
 from app.core.cluster.address import Address
 from app.core.cluster.node import KnownNode
+from app.core.cluster.versions import protocol_problem
 from app.core.errors import ShardboardError, UsageError
+from app.core.text import phrase
 from shardd.host.names import clean_name
 from shardd.identity import TLS_NAME, Identity, IdentityError, fingerprint_of
 from shardd.identity.pairing import Exchange, PairingError, clean_code, proves
 from shardd.identity.tls import pairing_client_context
 from shardd.rpc import pairing_pb2
-from shardd.rpc.options import PROTOCOL_VERSION
 from shardd.rpc.pairing_wire import WireError, pairing_port, prologue, read_message, write_message
 
 DIAL_S = 5.0
 EXCHANGE_S = 10.0
-SHOW_A_CODE = "Show a code on that machine with: shardd pair"
+SHOW_A_CODE = phrase("Show a code on that machine with: shardd pair")
 
 
 class NoCodeShown(ShardboardError):
@@ -55,36 +55,28 @@ class _Line:
     name: str
 
 
-def version_problem(name: str, version: str, protocol: str) -> str:
-    """Why an agent of this version cannot pair, or ""."""
-    if protocol == PROTOCOL_VERSION:
-        return ""
-    ours = shardd.__version__
-    if version == ours:  # two builds of one version
-        return f"{name} speaks protocol {protocol}, this app needs {PROTOCOL_VERSION}: install the same build on both."
-    return f"{name} runs {version or 'an unknown version'}, this app needs {ours}: update it."
-
-
 def state_problem(name: str, state: pairing_pb2.PairingState) -> str:
     """Why the code that was shown does not serve, or ""."""
     match state:
         case pairing_pb2.PAIRING_STATE_OPEN:
             return ""
         case pairing_pb2.PAIRING_STATE_USED_UP:
-            return f"Too many wrong codes were tried on {name}. Show a new one there with: shardd pair"
+            return phrase(
+                "Too many wrong codes were tried on {name}. Show a new one there with: shardd pair", name=name
+            )
         case pairing_pb2.PAIRING_STATE_EXPIRED:
-            return f"The code on {name} has expired. Show a new one there with: shardd pair"
+            return phrase("The code on {name} has expired. Show a new one there with: shardd pair", name=name)
         case pairing_pb2.PAIRING_STATE_PAIRED:
-            return f"The code on {name} was used already. Show a new one there with: shardd pair"
+            return phrase("The code on {name} was used already. Show a new one there with: shardd pair", name=name)
         case _:
-            return f"{name} does not say whether it shows a code. Is it of the same version?"
+            return phrase("{name} does not say whether it shows a code. Is it of the same version?", name=name)
 
 
 async def look(address: Address) -> PairingOffer:
     """Who shows a code at this address. Raises NoCodeShown, or ShardboardError where something else answers."""
     async with _connected(address) as line:
         hello = line.hello
-        wrong_version = version_problem(line.name, clean_name(hello.version), hello.protocol)
+        wrong_version = protocol_problem(line.name, clean_name(hello.version), hello.protocol)
         problem = wrong_version or state_problem(line.name, hello.state)
         fingerprint = fingerprint_of(line.certificate_der)
         return PairingOffer(line.name, fingerprint, hello.tries_left, not wrong_version, problem)
@@ -100,7 +92,7 @@ async def pair(address: Address, code: str, identity: Identity, own_name: str) -
     except PairingError as error:
         raise UsageError(error.cause, error.remedy) from None
     async with _connected(address) as line:
-        problem = version_problem(line.name, clean_name(line.hello.version), line.hello.protocol)
+        problem = protocol_problem(line.name, clean_name(line.hello.version), line.hello.protocol)
         problem = problem or state_problem(line.name, line.hello.state)
         if problem:
             raise ShardboardError(problem)
@@ -122,25 +114,35 @@ async def _prove(line: _Line, code: str, identity: Identity, own_name: str) -> N
     element, data = await read_message(line.reader, pairing_pb2.PairingElement)
     if not element.element:  # no code is valid any more: an end came instead
         end = pairing_pb2.PairingEnd.FromString(data)
-        raise ShardboardError(state_problem(line.name, end.state) or f"{line.name} refused. {SHOW_A_CODE}")
+        raise ShardboardError(
+            state_problem(line.name, end.state)
+            or phrase("{name} refused. {show_a_code}", name=line.name, show_a_code=SHOW_A_CODE)
+        )
     ours, theirs = exchange.finish(element.element)
     write_message(line.writer, pairing_pb2.PairingProof(proof=ours))
     end, _ = await read_message(line.reader, pairing_pb2.PairingEnd)
     if end.problem:
-        raise ShardboardError(f"{line.name}: {clean_name(end.problem, 300)}")
+        raise ShardboardError(phrase("{name}: {problem}", name=line.name, problem=clean_name(end.problem, 300)))
     if end.state == pairing_pb2.PAIRING_STATE_PAIRED and end.proof:
         if proves(end.proof, theirs):
             return
         raise ShardboardError(
-            f"The machine at this address does not know the code that {line.name} shows: it is another one.",
+            phrase(
+                "The machine at this address does not know the code that {name} shows: it is another one.",
+                name=line.name,
+            ),
             "Check the address, and unpair there what was paired just now.",
         )
     if end.state == pairing_pb2.PAIRING_STATE_OPEN:
-        tries = "1 try is" if end.tries_left == 1 else f"{end.tries_left} tries are"
-        raise ShardboardError(f"That is not the code that {line.name} shows.", f"{tries} left.")
+        tries = (
+            phrase("1 try is") if end.tries_left == 1 else phrase("{tries_left} tries are", tries_left=end.tries_left)
+        )
+        raise ShardboardError(
+            phrase("That is not the code that {name} shows.", name=line.name), phrase("{tries} left.", tries=tries)
+        )
     if end.state == pairing_pb2.PAIRING_STATE_USED_UP:
         raise ShardboardError(
-            f"That is not the code that {line.name} shows, and it was the last try.",
+            phrase("That is not the code that {name} shows, and it was the last try.", name=line.name),
             "Show a new code there with: shardd pair",
         )
     raise ShardboardError(state_problem(line.name, end.state))
@@ -150,7 +152,8 @@ async def _prove(line: _Line, code: str, identity: Identity, own_name: str) -> N
 async def _connected(address: Address) -> AsyncGenerator[_Line]:
     port = pairing_port(address.port)
     broken = ShardboardError(
-        f"The connection to {address} broke while pairing.", "Show a new code there with: shardd pair"
+        phrase("The connection to {address} broke while pairing.", address=address),
+        "Show a new code there with: shardd pair",
     )
     try:
         dialling = asyncio.open_connection(
@@ -163,16 +166,24 @@ async def _connected(address: Address) -> AsyncGenerator[_Line]:
         )
         reader, writer = await asyncio.wait_for(dialling, DIAL_S)
     except ConnectionRefusedError:
-        raise NoCodeShown(f"No code is shown at {address}, or not any more.", SHOW_A_CODE) from None
+        raise NoCodeShown(
+            phrase("No code is shown at {address}, or not any more.", address=address), SHOW_A_CODE
+        ) from None
     except ssl.SSLError:
-        raise ShardboardError(f"Another program than shardd answers at port {port}.", "Check the address.") from None
+        raise ShardboardError(
+            phrase("Another program than shardd answers at port {port}.", port=port), "Check the address."
+        ) from None
     except ConnectionError:  # it hung up: many connections are made there at the moment
-        raise ShardboardError(f"{address} takes no more connections just now.", "Try again in some seconds.") from None
+        raise ShardboardError(
+            phrase("{address} takes no more connections just now.", address=address), "Try again in some seconds."
+        ) from None
     except TimeoutError:
-        raise ShardboardError(f"{address} does not answer.", "Is the machine awake, and on the same network?") from None
+        raise ShardboardError(
+            phrase("{address} does not answer.", address=address), "Is the machine awake, and on the same network?"
+        ) from None
     except (OSError, UnicodeError):
         raise ShardboardError(
-            f"There is no way to {address}.", "Check the address and this machine's network."
+            phrase("There is no way to {address}.", address=address), "Check the address and this machine's network."
         ) from None
     try:
         async with asyncio.timeout(EXCHANGE_S):

@@ -41,6 +41,7 @@ from app.core.cluster.reach_findings import (
 )
 from app.core.errors import SentenceError, ShardboardError
 from app.core.snapshot import DiscoveredAgent
+from app.core.text import phrase
 from shardd.identity import Identity
 from shardd.identity.probe import ProbeOutcome, ProbeResult, probe
 from shardd.rpc.pairing_wire import pairing_port
@@ -179,7 +180,7 @@ async def _check_address(
         return
     own = await _described(address, identity, answer)
     if own is not None:
-        yield Finding("Pairing", Verdict.GOOD, f"{own[0]} knows this controller already: add it.")
+        yield Finding("Pairing", Verdict.GOOD, phrase("{own} knows this controller already: add it.", own=own[0]))
         yield judge_version(*own)
         return
     there = await asyncio.to_thread(probe, address.host, pairing_port(address.port), PROBE_S)
@@ -191,9 +192,18 @@ async def _check_address(
     yield judge_pairing(address, there.outcome, offer.problem if offer and not outdated else "")
     announced = next((each for each in discovered if each.address == str(address)), None)
     if offer is not None and outdated:
-        yield Finding("Agent's version", Verdict.PROBLEM, offer.problem, "Install the same version on both machines.")
+        yield Finding(
+            phrase("Agent's version"),
+            Verdict.PROBLEM,
+            offer.problem,
+            phrase("Install the same version on both machines."),
+        )
     elif offer is not None:
-        yield Finding("Agent's version", Verdict.GOOD, f"{offer.name} runs a version that works with this app.")
+        yield Finding(
+            phrase("Agent's version"),
+            Verdict.GOOD,
+            phrase("{name} runs a version that works with this app.", name=offer.name),
+        )
     else:
         yield judge_version(announced.name if announced else "", announced.version if announced else "", None)
 
@@ -203,7 +213,7 @@ async def _described(address: Address, identity: Identity, answer: ProbeResult) 
     if answer.certificate_der is None:
         return None
     pem = ssl.DER_cert_to_PEM_cert(answer.certificate_der).encode()
-    client = AgentClient("the machine", address, identity, pem)
+    client = AgentClient(phrase("the machine"), address, identity, pem)
     try:
         described = await client.describe()
     except (AgentError, SentenceError):

@@ -9,24 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.cluster.address import Address
-from app.core.cluster.pairing import version_problem
+from app.core.cluster.versions import protocol_problem
 from app.core.snapshot import DiscoveredAgent
+from app.core.text import phrase
 from shardd.identity.probe import ProbeOutcome
 from shardd.rpc.pairing_wire import pairing_port
 
 DNS_PORT = 5353  # multicast DNS, RFC 6762
-START_IT = "Start the agent there with: shardd run"
-ALLOW = "Open System Settings, Privacy & Security, Local Network, and switch Shardboard (or your terminal) on."
-BY_ADDRESS = "Machines can still be added by address."
+START_IT = phrase("Start the agent there with: shardd run")
+ALLOW = phrase("Open System Settings, Privacy & Security, Local Network, and switch Shardboard (or your terminal) on.")
+BY_ADDRESS = phrase("Machines can still be added by address.")
 
 
 class Verdict(enum.Enum):
     """The value is the word for it."""
 
-    GOOD = "good"
-    PROBLEM = "problem"
-    NOTE = "note"  # worth knowing, and not the cause
-    UNTESTED = "not tested"
+    GOOD = phrase("good")
+    PROBLEM = phrase("problem")
+    NOTE = phrase("note")  # worth knowing, and not the cause
+    UNTESTED = phrase("not tested")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,12 @@ class Network:
 
 def judge_networks(networks: Sequence[Network]) -> Finding:
     """Whether this machine is on any network."""
-    check = "This machine's network"
+    check = phrase("This machine's network")
     if not networks:
-        remedy = "Join the Wi-Fi or plug in the cable that the other machine uses."
-        return Finding(check, Verdict.PROBLEM, "This machine is on no network.", remedy)
+        remedy = phrase("Join the Wi-Fi or plug in the cable that the other machine uses.")
+        return Finding(check, Verdict.PROBLEM, phrase("This machine is on no network."), remedy)
     shown = ", ".join(f"{each.address.ip} ({each.interface})" for each in networks[:4])
-    return Finding(check, Verdict.GOOD, f"This machine is reachable at {shown}.")
+    return Finding(check, Verdict.GOOD, phrase("This machine is reachable at {shown}.", shown=shown))
 
 
 def judge_permission(platform: str, failure: int | None) -> Finding:
@@ -63,26 +64,32 @@ def judge_permission(platform: str, failure: int | None) -> Finding:
     macOS (15 and later) asks once whether an app may reach the local network; where it may not, the system says that
     there is no way to any local address.
     """
-    check = "Permission for the local network"
+    check = phrase("Permission for the local network")
     refused = failure in (errno.EHOSTUNREACH, errno.EPERM, errno.EACCES)
     if failure is None:
-        text = "This app may send to the local network."
+        text = phrase("This app may send to the local network.")
         return Finding(check, Verdict.GOOD, text)
     if platform == "darwin" and refused:
-        return Finding(check, Verdict.PROBLEM, "macOS does not let this app reach the local network.", ALLOW)
+        return Finding(check, Verdict.PROBLEM, phrase("macOS does not let this app reach the local network."), ALLOW)
     if failure in (errno.ENETUNREACH, errno.ENETDOWN, errno.ENODEV, errno.EADDRNOTAVAIL):
         return Finding(
-            check, Verdict.PROBLEM, "Nothing can be sent to the local network: no network takes it.", "Join a network."
+            check,
+            Verdict.PROBLEM,
+            phrase("Nothing can be sent to the local network: no network takes it."),
+            phrase("Join a network."),
         )
     if refused:
         return Finding(
             check,
             Verdict.PROBLEM,
-            "The system refuses packets to the local network.",
-            f"Let this machine's firewall pass UDP port {DNS_PORT} outwards.",
+            phrase("The system refuses packets to the local network."),
+            phrase("Let this machine's firewall pass UDP port {dns_port} outwards.", dns_port=DNS_PORT),
         )
     return Finding(
-        check, Verdict.UNTESTED, f"A packet to the local network could not be sent (error {failure}).", BY_ADDRESS
+        check,
+        Verdict.UNTESTED,
+        phrase("A packet to the local network could not be sent (error {failure}).", failure=failure),
+        BY_ADDRESS,
     )
 
 
@@ -90,101 +97,135 @@ def judge_bonjour(heard_itself: bool, problem: str) -> Finding:
     """heard_itself: whether an announcement of this machine came back to it. problem: what went wrong in between."""
     check = "Bonjour"
     if problem:
-        return Finding(check, Verdict.PROBLEM, f"Bonjour does not work here: {problem}.", BY_ADDRESS)
+        return Finding(
+            check, Verdict.PROBLEM, phrase("Bonjour does not work here: {problem}.", problem=problem), BY_ADDRESS
+        )
     if not heard_itself:
         return Finding(
             check,
             Verdict.PROBLEM,
-            "This machine does not hear its own announcement.",
-            f"Let its firewall pass UDP port {DNS_PORT} in both directions. {BY_ADDRESS}",
+            phrase("This machine does not hear its own announcement."),
+            phrase(
+                "Let its firewall pass UDP port {dns_port} in both directions. {by_address}",
+                dns_port=DNS_PORT,
+                by_address=BY_ADDRESS,
+            ),
         )
-    return Finding(check, Verdict.GOOD, "Announcements go out and come back on this machine.")
+    return Finding(check, Verdict.GOOD, phrase("Announcements go out and come back on this machine."))
 
 
 def judge_announced(agents: Sequence[DiscoveredAgent], known: Sequence[str]) -> Finding:
     """Who is heard. known: names of machines that are paired already and were heard or connected."""
-    check = "Machines that announce themselves"
+    check = phrase("Machines that announce themselves")
     if agents:
         names = ", ".join(f"{agent.name} ({agent.address})" for agent in agents)
-        return Finding(check, Verdict.GOOD, f"Heard: {names}.")
-    others = f" Paired already: {', '.join(known)}." if known else ""
+        return Finding(check, Verdict.GOOD, phrase("Heard: {names}.", names=names))
+    others = phrase(" Paired already: {known}.", known=", ".join(known)) if known else ""
     return Finding(
         check,
         Verdict.NOTE,
-        f"No unpaired agent announces itself on this network.{others}",
-        f"{START_IT}. If it runs, a router may keep machines on Wi-Fi apart: type its address here.",
+        phrase("No unpaired agent announces itself on this network.{others}", others=others),
+        phrase(
+            "{start_it}. If it runs, a router may keep machines on Wi-Fi apart: type its address here.",
+            start_it=START_IT,
+        ),
     )
 
 
 def judge_name(host: str, addresses: Sequence[str]) -> Finding:
     """Whether the name that was typed leads anywhere."""
-    check = "Its name"
+    check = phrase("Its name")
     if not addresses:
-        local = " Names that end in .local work only while Bonjour does." if host.endswith(".local") else ""
+        local = phrase(" Names that end in .local work only while Bonjour does.") if host.endswith(".local") else ""
         return Finding(
             check,
             Verdict.PROBLEM,
-            f"No machine is called {host} here.{local}",
-            "Look its address up there: System Settings, Network.",
+            phrase("No machine is called {host} here.{local}", host=host, local=local),
+            phrase("Look its address up there: System Settings, Network."),
         )
     if addresses[0] == host:
-        return Finding(check, Verdict.GOOD, f"{host} is an address already.")
-    return Finding(check, Verdict.GOOD, f"{host} is {addresses[0]}.")
+        return Finding(check, Verdict.GOOD, phrase("{host} is an address already.", host=host))
+    return Finding(check, Verdict.GOOD, phrase("{host} is {addresses}.", host=host, addresses=addresses[0]))
 
 
 def judge_subnet(target: str, networks: Sequence[Network]) -> Finding:
     """Whether an address is on a network of this machine: Bonjour does not cross from one to another."""
-    check = "Same network"
+    check = phrase("Same network")
     ip = ipaddress.ip_address(target.partition("%")[0])
     if ip.is_loopback:
-        return Finding(check, Verdict.NOTE, f"{target} is this machine itself.")
+        return Finding(check, Verdict.NOTE, phrase("{target} is this machine itself.", target=target))
     shared = next((each for each in networks if ip in each.address.network), None)
     if shared:
-        text = f"{target} is on the same network as this machine ({shared.interface}, {shared.address.network})."
+        text = phrase(
+            "{target} is on the same network as this machine ({interface}, {network}).",
+            target=target,
+            interface=shared.interface,
+            network=shared.address.network,
+        )
         return Finding(check, Verdict.GOOD, text)
-    own = ", ".join(str(each.address.network) for each in networks[:3]) or "no network"
+    own = ", ".join(str(each.address.network) for each in networks[:3]) or phrase("no network")
     return Finding(
         check,
         Verdict.NOTE,
-        f"{target} is on another network than this machine ({own}).",
-        "It is not found by itself there, and can be added by address if a route leads to it. Joining the same network "
-        "is faster.",
+        phrase("{target} is on another network than this machine ({own}).", target=target, own=own),
+        phrase(
+            "It is not found by itself there, and can be added by address if a route leads to it. "
+            "Joining the same network is faster."
+        ),
     )
 
 
 def judge_port(address: Address, outcome: ProbeOutcome) -> Finding:
     """What answered at the agent's port."""
-    check, where = "Agent's port", f"port {address.port} of {address.host}"
+    check, where = phrase("Agent's port"), phrase("port {port} of {host}", port=address.port, host=address.host)
     match outcome:
         case ProbeOutcome.CERTIFICATE:
-            return Finding(check, Verdict.GOOD, f"An encrypted service answers at {where}.")
+            return Finding(check, Verdict.GOOD, phrase("An encrypted service answers at {where}.", where=where))
         case ProbeOutcome.REFUSED:
-            text = f"{address.host} is on, and nothing listens at port {address.port}."
-            return Finding(check, Verdict.PROBLEM, text, f"{START_IT}. If it runs, type the port that it uses.")
+            text = phrase("{host} is on, and nothing listens at port {port}.", host=address.host, port=address.port)
+            return Finding(
+                check,
+                Verdict.PROBLEM,
+                text,
+                phrase("{start_it}. If it runs, type the port that it uses.", start_it=START_IT),
+            )
         case ProbeOutcome.TIMEOUT:
             return Finding(
                 check,
                 Verdict.PROBLEM,
-                f"Nothing comes back from {where}: the machine is off or asleep, or a firewall drops it.",
-                f"Wake it. Then let its firewall pass TCP ports {address.port} and {pairing_port(address.port)} in "
-                "(on a Mac, System Settings, Network, Firewall, Options: allow incoming connections for shardd).",
+                phrase(
+                    "Nothing comes back from {where}: the machine is off or asleep, or a firewall drops it.",
+                    where=where,
+                ),
+                phrase(
+                    "Wake it. Then let its firewall pass TCP ports {port} and {pairing_port} in (on "
+                    "a Mac, System Settings, Network, Firewall, Options: allow incoming connections "
+                    "for shardd).",
+                    port=address.port,
+                    pairing_port=pairing_port(address.port),
+                ),
             )
         case ProbeOutcome.SILENT:
             return Finding(
                 check,
                 Verdict.PROBLEM,
-                f"{where.capitalize()} takes connections and says nothing.",
-                "Restart shardd there.",
+                phrase("{where} takes connections and says nothing.", where=where.capitalize()),
+                phrase("Restart shardd there."),
             )
         case ProbeOutcome.UNREACHABLE:
             return Finding(
                 check,
                 Verdict.PROBLEM,
-                f"There is no way to {address.host}.",
-                "Check that both machines are on the same network, and the permission above.",
+                phrase("There is no way to {host}.", host=address.host),
+                phrase("Check that both machines are on the same network, and the permission above."),
             )
         case ProbeOutcome.NOT_TLS:
-            return Finding(check, Verdict.PROBLEM, f"Another program answers at {where}.", "Type the port of shardd.")
+            return Finding(
+                check,
+                Verdict.PROBLEM,
+                phrase("Another program answers at {where}.", where=where),
+                phrase("Type the port of shardd."),
+            )
 
 
 def judge_pairing(address: Address, outcome: ProbeOutcome, problem: str = "") -> Finding:
@@ -195,33 +236,40 @@ def judge_pairing(address: Address, outcome: ProbeOutcome, problem: str = "") ->
         return Finding(check, Verdict.PROBLEM, problem)
     match outcome:
         case ProbeOutcome.CERTIFICATE:
-            return Finding(check, Verdict.GOOD, "A code is shown there just now: pair with it.")
+            return Finding(check, Verdict.GOOD, phrase("A code is shown there just now: pair with it."))
         case ProbeOutcome.REFUSED | ProbeOutcome.NOT_TLS:
             return Finding(
-                check, Verdict.NOTE, "No code is shown there just now.", "Show one on that machine with: shardd pair"
+                check,
+                Verdict.NOTE,
+                phrase("No code is shown there just now."),
+                phrase("Show one on that machine with: shardd pair"),
             )
         case _:
             return Finding(
                 check,
                 Verdict.PROBLEM,
-                f"Port {port}, where codes are exchanged, does not answer.",
-                f"Let its firewall pass TCP port {port} inwards.",
+                phrase("Port {port}, where codes are exchanged, does not answer.", port=port),
+                phrase("Let its firewall pass TCP port {port} inwards.", port=port),
             )
 
 
 def judge_version(name: str, version: str, protocol: str | None) -> Finding:
     """protocol: what it speaks; None where only its version is known, and "" where not even that."""
-    check = "Agent's version"
+    check = phrase("Agent's version")
     if protocol is None and not version:
         return Finding(
             check,
             Verdict.UNTESTED,
-            "It says its version only while it shows a code.",
-            "Show one there with: shardd pair",
+            phrase("It says its version only while it shows a code."),
+            phrase("Show one there with: shardd pair"),
         )
     if protocol is None:
-        return Finding(check, Verdict.NOTE, f"{name} announces version {version}.")
-    problem = version_problem(name, version, protocol)
+        return Finding(check, Verdict.NOTE, phrase("{name} announces version {version}.", name=name, version=version))
+    problem = protocol_problem(name, version, protocol)
     if problem:
-        return Finding(check, Verdict.PROBLEM, problem, "Install the same version on both machines.")
-    return Finding(check, Verdict.GOOD, f"{name} runs shardd {version}, which works with this app.")
+        return Finding(check, Verdict.PROBLEM, problem, phrase("Install the same version on both machines."))
+    return Finding(
+        check,
+        Verdict.GOOD,
+        phrase("{name} runs shardd {version}, which works with this app.", name=name, version=version),
+    )

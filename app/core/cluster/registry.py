@@ -9,6 +9,7 @@ from typing import Any
 
 from app.core.cluster.node import KnownNode
 from app.core.paths import ControllerPaths
+from app.core.text import phrase
 from shardd.host import atomic_write
 from shardd.identity import IdentityError, TrustedPeers, fingerprint_of
 
@@ -37,7 +38,9 @@ class NodeRegistry:
         fingerprint = fingerprint_of(certificate_pem)
         pinned = self._peers.get(fingerprint)
         if pinned is not None and pinned.follows != node.fingerprint:
-            raise IdentityError(f"{node.name} announces the certificate of another machine.", "Pair it again.")
+            raise IdentityError(
+                phrase("{name} announces the certificate of another machine.", name=node.name), phrase("Pair it again.")
+            )
         for each in self._peers.all():
             if each.follows == node.fingerprint and each.fingerprint != fingerprint:
                 self._peers.remove(each.fingerprint)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -113,10 +112,7 @@ async def prepare(order: DeployOrder, nodes: Mapping[str, Node], running: Deploy
         stages = staying(order, running, shard_ids) if running else {}
         fresh = [index for index in range(len(placed)) if index not in stages]
         began = time.monotonic()
-        loads = [
-            _load(order, epoch, placed, index, (shard_ids[index], draft_id), secrets.token_bytes(32), loaded)
-            for index in fresh
-        ]
+        loads = [_load(order, epoch, placed, index, (shard_ids[index], draft_id), loaded) for index in fresh]
         stages |= zip(fresh, await _on_each([placed[index] for index in fresh], loads), strict=True)
         seconds = time.monotonic() - began
     except BaseException:
@@ -208,7 +204,7 @@ async def reload(deployment: Deployment, indices: Sequence[int], nodes: Mapping[
     async def one(index: int) -> LiveStage:
         stage, node = deployment.stages[index], nodes[deployment.stages[index].node]
         try:
-            async for progress in node.client.restart_stage(stage.stage_id, b""):
+            async for progress in node.client.restart_stage(stage.stage_id):
                 node.show_transfer(TransferView("loading", progress.done_bytes, progress.total_bytes, None))
                 stage = replace(stage, lane_port=progress.lane_port, batchable=progress.batchable)
         finally:
@@ -243,7 +239,7 @@ async def fill(
             )
         began = time.monotonic()
         loads = [
-            _load(order, deployment.epoch, placed, index, (shard_id, draft_id), secrets.token_bytes(32), loaded)
+            _load(order, deployment.epoch, placed, index, (shard_id, draft_id), loaded)
             for index, shard_id in zip(indices, shard_ids, strict=True)
         ]
         fresh = await _on_each(mine, loads)
@@ -344,7 +340,6 @@ async def _load(
     placed: Sequence[Node],
     index: int,
     shard_ids: tuple[str, str],
-    token: bytes,
     loaded: list[LiveStage],
 ) -> LiveStage:
     node, stage = placed[index], order.placement.stages[index]
@@ -356,8 +351,6 @@ async def _load(
         stage_count=len(placed),
         context_tokens=order.context_tokens,
         prefill_chunk_tokens=order.prefill_chunk_tokens,
-        peer_certificates=list(dict.fromkeys(peer.known.certificate_pem for peer in placed)),
-        inbound_token=token if len(placed) > 1 else b"",
         options=agent_pb2.PipelineOptions(**asdict(order.options)),
     )
     if order.draft and index == 0:

@@ -10,10 +10,11 @@ from pathlib import Path
 from app.core.deployment.source import ModelSource
 from app.core.errors import ShardboardError
 from app.core.generation.tokenizer import ModelTokenizer, load_tokenizer
+from app.core.text import phrase
 from shardd.model.inventory import Inventory
 from shardd.model.survey import survey
 
-ANOTHER = "Choose a draft model of the same family, or deploy without one."
+ANOTHER = phrase("Choose a draft model of the same family, or deploy without one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,13 @@ async def read_draft(directory: Path, name: str, tokenizer: ModelTokenizer) -> D
     reason = vocabulary_difference(own.vocabulary(), tokenizer.vocabulary())
     if reason:
         raise ShardboardError(
-            f"{draft.name} cannot draft for {name}: its tokens are not those of {name} ({reason}).", ANOTHER
+            phrase(
+                "{name} cannot draft for {name_2}: its tokens are not those of {name_2} ({reason}).",
+                name=draft.name,
+                name_2=name,
+                reason=reason,
+            ),
+            ANOTHER,
         )
     return draft
 
@@ -52,20 +59,28 @@ async def read_draft(directory: Path, name: str, tokenizer: ModelTokenizer) -> D
 def vocabulary_difference(draft: Mapping[str, int], model: Mapping[str, int]) -> str:
     """How two vocabularies differ, in words; "" where they are equal."""
     if len(draft) != len(model):
-        return f"{len(draft)} tokens against {len(model)}"
+        return phrase("{draft} tokens against {model}", draft=len(draft), model=len(model))
     different = sum(1 for word, number in draft.items() if model.get(word) != number)
-    return f"{different} of {len(model)} are others" if different else ""
+    return phrase("{different} of {model} are others", different=different, model=len(model)) if different else ""
 
 
 def cannot_forget(draft: DraftModel, context_tokens: int) -> str:
     """Why a model's caches cannot be cut back after a wrong guess, as a sentence; "" where they can."""
     inventory, context = draft.inventory, draft.context_tokens(context_tokens)
     if any(inventory.fixed_cache_bytes):
-        return f"{draft.name} cannot draft: it keeps a running state, which cannot forget a wrong guess. {ANOTHER}"
+        return phrase(
+            "{name} cannot draft: it keeps a running state, which cannot forget a wrong guess. {another}",
+            name=draft.name,
+            another=ANOTHER,
+        )
     window = min((limit for limit in inventory.kv_limit_tokens if limit is not None), default=context)
     if window < context:
-        return (
-            f"{draft.name} cannot draft for a context of {context} tokens: its caches hold {window}, and cannot forget "
-            f"a wrong guess beyond that. {ANOTHER}"
+        return phrase(
+            "{name} cannot draft for a context of {context} tokens: its caches hold {window}, "
+            "and cannot forget a wrong guess beyond that. {another}",
+            name=draft.name,
+            context=context,
+            window=window,
+            another=ANOTHER,
         )
     return ""

@@ -2,6 +2,7 @@
 
 every stage is there                    join them anew: only a lane broke
 ended, or gone with a restarted agent   load it again on its own machine
+unloaded while this controller was away the same; if that is so of all, only when somebody asks
 its machine is away, or refuses         its layers go to a machine that has none of them, or all are planned again
 not known yet                           look again soon
 """
@@ -13,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.core.placement.placement import Placement
+from app.core.text import anded, listed, phrase
 
 
 class Fate(enum.Enum):
@@ -21,6 +23,7 @@ class Fate(enum.Enum):
     READY = "it is there"
     ENDED = "its process ended, its machine is there"
     MISSING = "its machine is there and does not know it any more"
+    RELEASED = "its machine unloaded it, because this controller was away"
     AWAY = "its machine is away"
     PARTED = "its machine is there and does not reach the next one"
     DOUBTFUL = "it may be any of these"
@@ -39,7 +42,11 @@ class Seen:
 
     @property
     def layers(self) -> str:
-        return f"layer {self.first}" if self.first == self.last else f"layers {self.first} to {self.last}"
+        return (
+            phrase("layer {first}", first=self.first)
+            if self.first == self.last
+            else phrase("layers {first} to {last}", first=self.first, last=self.last)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ def decide(seen: Sequence[Seen], refused: Collection[str]) -> Look | Mend:
     move = [i for i, each in enumerate(seen) if _must_move(each, refused)]
     return Mend(
         tuple(i for i, each in enumerate(seen) if each.fate is Fate.ENDED and i not in move),
-        tuple(i for i, each in enumerate(seen) if each.fate is Fate.MISSING and i not in move),
+        tuple(i for i, each in enumerate(seen) if each.fate in (Fate.MISSING, Fate.RELEASED) and i not in move),
         tuple(move),
     )
 
@@ -92,10 +99,13 @@ def on_spares(placement: Placement, move: Sequence[int], lacking: Mapping[int, M
 def what_changed(seen: Sequence[Seen], mend: Mend, placement: Placement) -> str:
     """What was done, as the middle of a sentence, once this is the placement."""
     if not (mend.restart or mend.refill or mend.move):
-        return "the machines were joined anew"
-    parts = [f"{seen[i].layers} were loaded again on {seen[i].node}" for i in (*mend.restart, *mend.refill)]
+        return phrase("the machines were joined anew")
+    parts = [
+        phrase("{layers} were loaded again on {node}", layers=seen[i].layers, node=seen[i].node)
+        for i in (*mend.restart, *mend.refill)
+    ]
     for index in mend.move:
         lost = seen[index]
         homes = [stage.node for stage in placement.stages if stage.first <= lost.last and stage.last >= lost.first]
-        parts.append(f"its {lost.layers} moved to {' and '.join(homes)}")
-    return " and ".join(parts)
+        parts.append(phrase("its {layers} moved to {homes}", layers=lost.layers, homes=listed(homes)))
+    return anded(parts)

@@ -26,18 +26,19 @@ from app.core.deployment.deployment import (
     prepare,
     rejoin,
 )
-from app.core.deployment.live import stages_of
+from app.core.deployment.live import is_joined, stages_of
 from app.core.deployment.recovery import Recovery
 from app.core.deployment.serving import Serving
 from app.core.errors import SentenceError
 from app.core.placement.budget import kv_bytes, memory_problems
 from app.core.placement.placement import Placement, Problem
 from app.core.snapshot import DeploymentState, Level
+from app.core.text import anded, phrase
 from app.core.views import ready_view
 from shardd.model.inventory import Inventory
 from shardd.rpc import agent_pb2
 
-CHANGED = "What runs has changed while the move was prepared, so nothing was moved."
+CHANGED = phrase("What runs has changed while the move was prepared, so nothing was moved.")
 
 
 def room_beside(order: DeployOrder, running: Deployment, nodes: Mapping[str, Node]) -> tuple[Problem, ...]:
@@ -83,10 +84,16 @@ def moved_layers(before: Placement, after: Placement) -> str:
         firsts = [layer for layer in gained if layer - 1 not in gained]
         lasts = [layer for layer in gained if layer + 1 not in gained]
         for first, last in zip(firsts, lasts, strict=True):
-            layers = f"layer {first}" if first == last else f"layers {first} to {last}"
-            parts.append(f"{layers} {'' if parts else 'moved '}to {stage.node}")
-    text = " and ".join(parts) or "the stages were loaded anew"
-    return text[0].upper() + text[1:]
+            one, node = first == last, stage.node
+            if parts and one:
+                parts.append(phrase("layer {first} to {node}", first=first, node=node))
+            elif parts:
+                parts.append(phrase("layers {first} to {last} to {node}", first=first, last=last, node=node))
+            elif one:
+                parts.append(phrase("Layer {first} moved to {node}", first=first, node=node))
+            else:
+                parts.append(phrase("Layers {first} to {last} moved to {node}", first=first, last=last, node=node))
+    return anded(parts) or phrase("The stages were loaded anew")
 
 
 class Mover:
@@ -105,7 +112,11 @@ class Mover:
         ours = serving.deployment is not None
         what = moved_layers(running.placement, order.placement)
         if serving.view.model:
-            serving.show(replace(serving.view, text=f"Preparing beside what runs: {what}.", coming=order.placement))
+            serving.show(
+                replace(
+                    serving.view, text=phrase("Preparing beside what runs: {what}.", what=what), coming=order.placement
+                )
+            )
         try:
             fresh = await prepare(order, self._nodes, running)
         finally:
@@ -113,14 +124,15 @@ class Mover:
             view = ready_view(serving.deployment) if ready and serving.deployment else serving.view
             serving.show(replace(view, coming=None))
         same = [stage.stage_id for stage in fresh.stages] == [stage.stage_id for stage in running.stages]
-        if same and (not ours or (serving.pipeline and serving.pipeline.usable)):
+        usable = serving.pipeline and serving.pipeline.usable if ours else is_joined(self._nodes, running)
+        if same and usable:
             return running
         async with serving.busy:
             stays = self._still_there(fresh, running)
             if stays is None or ours is not (serving.deployment is not None):
                 kept = {stage.stage_id for stage in running.stages}
                 await self._recovery.release([stage for stage in fresh.stages if stage.stage_id not in kept])
-                raise DeploymentFailed("", CHANGED, "Deploy again.")
+                raise DeploymentFailed("", CHANGED, phrase("Deploy again."))
             await self._switch(stays, running, what)
         self._recovery.catch_up()
         return stays
@@ -143,7 +155,7 @@ class Mover:
         """Between two tokens of every answer. What fails from here on is the recovery's business: the new stages are
         there."""
         serving, recovery = self._serving, self._recovery
-        held, began = recovery.hold(f"{what}."), time.monotonic()
+        held, began = recovery.hold(phrase("{what}.", what=what)), time.monotonic()
         held.planned = True
         serving.break_off()
         before = serving.deployment or running  # with the ports that its stages have now
@@ -152,7 +164,7 @@ class Mover:
             await rejoin(fresh, self._nodes)
             pipeline = await serving.serve(fresh)
         except SentenceError as error:
-            self._log.add(Level.WARNING, "", f"The move was interrupted: {error}")
+            self._log.add(Level.WARNING, "", phrase("The move was interrupted: {error}", error=error))
             recovery.take_over(held)
         except asyncio.CancelledError:
             recovery.take_over(held)

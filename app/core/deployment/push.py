@@ -15,6 +15,7 @@ from app.core.deployment.source import Blob, ModelSource
 from app.core.deployment.sources import Round, Wanted, plan_rounds
 from app.core.errors import ShardboardError
 from app.core.snapshot import NodeState, TransferView
+from app.core.text import phrase
 from shardd.host import format_bytes
 from shardd.model.inventory import Inventory
 from shardd.rpc import agent_pb2
@@ -122,8 +123,12 @@ async def bring_shards(
         if total > room:
             raise TransferFailed(
                 order.node.name,
-                f"{order.node.name} lacks {format_bytes(total - room)} of disk space for its layers.",
-                "Free some there, or give it fewer layers.",
+                phrase(
+                    "{name} lacks {total} of disk space for its layers.",
+                    name=order.node.name,
+                    total=format_bytes(total - room),
+                ),
+                phrase("Free some there, or give it fewer layers."),
             )
         missing[order.node.name] = lacking
         meters[order.node.name] = Meter(order.node, total)
@@ -227,8 +232,12 @@ class _Work:
                     if blob.changed():
                         raise TransferFailed(
                             name,
-                            f"The model's files changed while {blob.name} was sent to {name}.",
-                            "Deploy again when nothing writes to them any more.",
+                            phrase(
+                                "The model's files changed while {name} was sent to {name_2}.",
+                                name=blob.name,
+                                name_2=name,
+                            ),
+                            phrase("Deploy again when nothing writes to them any more."),
                         ) from error
                     failing_since = failing_since or monotonic()
                     if error.code not in AWAY or monotonic() - failing_since > BACK_S or attempt == TRIES - 1:

@@ -27,26 +27,28 @@ from app.core.deployment.deployment import (
     reload,
     unload,
 )
+from app.core.deployment.looking import GONE, look, parted_text
 from app.core.deployment.loss import Loss
 from app.core.deployment.losses import Fate, Look, Mend, Seen, decide, what_changed
 from app.core.deployment.replanning import Means, Plan, plan_again
 from app.core.deployment.serving import Serving
-from app.core.errors import SentenceError
+from app.core.errors import SentenceError, ShardboardError
 from app.core.generation.pipeline import Pipeline
 from app.core.placement.placement import Placement
 from app.core.snapshot import DeploymentState, Level, NodeState
+from app.core.text import joined, phrase
+from app.core.views import ready_view
 from shardd.rpc import agent_pb2
 
-ASK_S = 2.0
 AGAIN_S = (0.05, 5.0)  # the shortest and the longest pause between two tries
 SETTLE_S = 0.2  # a stage that another program unloads says so at the same moment
 APART_S = 0.5  # a ring that is being joined is whole again by then
 PARTED = 2  # times that a stage did not reach the next one, though both are there
 CRASHES = 3  # of one stage within CRASHES_S: its machine is not tried again for a while
 CRASHES_S = 60.0
-LANE_BROKE = "A lane between the machines broke."
-ELSEWHERE = "Another program unloaded the model."
-MOVED_ELSEWHERE = "Another program moved its layers."
+LANE_BROKE = phrase("A lane between the machines broke.")
+ELSEWHERE = phrase("Another program unloaded the model.")
+MOVED_ELSEWHERE = phrase("Another program moved its layers.")
 TAKEN_S = 30.0  # another program that moves layers has unloaded the old ones by then
 
 
@@ -114,7 +116,7 @@ class Recovery:
         if deployment is None:
             return
         states = {stage.node: self._state(stage.node) for stage in deployment.stages}
-        if self._mending and any(self._state(name) in _GONE for name in self._counted):
+        if self._mending and any(self._state(name) in GONE for name in self._counted):
             self._mending.cancel()
         idle = not self._running() and not serving.busy.locked()
         if idle and serving.view.state is DeploymentState.FAILED and set(states.values()) == {NodeState.READY}:
@@ -147,7 +149,7 @@ class Recovery:
             self.take_over(loss)
         else:
             loss.planned = True
-            loss.finish(pipeline, MOVED_ELSEWHERE.rstrip("."), {})
+            loss.finish(pipeline, phrase("Another program moved its layers"), {})
         return True
 
     def take_over(self, loss: Loss) -> None:
@@ -196,11 +198,26 @@ class Recovery:
             await asyncio.gather(task, return_exceptions=True)
 
     async def close(self) -> None:
-        await self.cancel("The controller was closed.")
+        await self.cancel(phrase("The controller was closed."))
         if self._checking:
             self._checking.cancel()
             await asyncio.gather(self._checking, return_exceptions=True)
         await asyncio.gather(*self._sweeps, return_exceptions=True)
+
+    async def take_up(self, deployment: Deployment, cause: str, *, wanted: bool) -> None:
+        """What another run of the program left half-done is made whole as after a loss. wanted: layers may move to
+        other machines, and it is waited for. Raises ShardboardError then, where it cannot be."""
+        serving = self._serving
+        serving.deployment = deployment
+        serving.show(replace(ready_view(deployment), state=DeploymentState.FAILED, text=cause))
+        loss = self._begin(None)
+        loss.wanted = wanted
+        loss.name("", cause)
+        if not wanted:
+            return
+        async for news in loss.follow():
+            if news.kind in ("waiting", "failed"):
+                raise ShardboardError(news.message)
 
     # -- one loss ----------------------------------------------------------------------------------------------------
 
@@ -219,7 +236,7 @@ class Recovery:
             if loss is None or loss.pipeline is not now:
                 loss = Loss()
                 loss.name("", LANE_BROKE)
-                loss.finish(now, "the machines were joined anew", {})
+                loss.finish(now, phrase("the machines were joined anew"), {})
             return loss
         self._loss = Loss()
         self._task = asyncio.create_task(self._run(self._loss), name="recovery")
@@ -239,9 +256,9 @@ class Recovery:
         while not loss.over:
             deployment = self._serving.deployment
             if deployment is None:
-                loss.give_up("The model was unloaded.")
+                loss.give_up(phrase("The model was unloaded."))
                 return
-            seen = [_or_parted(each, failed) for each in await self._look(deployment)]
+            seen = [_or_parted(each, failed) for each in await look(deployment, self._nodes)]
             if any(each.fate is Fate.TAKEN for each in seen) and time.monotonic() - began > TAKEN_S:
                 loss.give_up(ELSEWHERE)
                 return
@@ -255,8 +272,13 @@ class Recovery:
                     if await self._follow(loss):
                         return
             self._name(loss, seen)
+            if not loss.wanted and all(each.fate is Fate.RELEASED for each in seen):
+                loss.give_up(loss.cause)
+                when_asked = phrase("It is loaded again when somebody asks.")
+                self._serving.show_trouble(DeploymentState.FAILED, joined((loss.cause, when_asked)))
+                return
             if step.move and not loss.wanted:  # nobody waits: what was deployed is not moved without being asked
-                loss.give_up(f"{loss.cause} It is loaded on other machines when somebody asks.")
+                loss.give_up(joined((loss.cause, phrase("It is loaded on other machines when somebody asks."))))
                 self._serving.show_trouble(DeploymentState.FAILED, loss.cause)
                 return
             try:
@@ -286,7 +308,7 @@ class Recovery:
             return await asyncio.shield(mending)
         except asyncio.CancelledError:
             if mending.cancelled():  # by nodes_changed, not this task
-                raise AgentError("A machine was lost in the middle of the recovery.") from None
+                raise AgentError(phrase("A machine was lost in the middle of the recovery.")) from None
             mending.cancel()
             await asyncio.gather(mending, return_exceptions=True)
             raise
@@ -301,31 +323,6 @@ class Recovery:
         except TimeoutError:
             return
         await asyncio.sleep(AGAIN_S[0])
-
-    async def _look(self, deployment: Deployment) -> list[Seen]:
-        return list(await asyncio.gather(*(self._look_at(stage, deployment.epoch) for stage in deployment.stages)))
-
-    async def _look_at(self, stage: LiveStage, epoch: int) -> Seen:
-        node = self._nodes.get(stage.node)
-
-        def seen(fate: Fate, cause: str = "") -> Seen:
-            return Seen(stage.node, stage.first, stage.last, fate, cause)
-
-        if node is None or node.state in _GONE:
-            return seen(Fate.AWAY, node.state_text if node else f"{stage.node} was forgotten.")
-        try:
-            async with asyncio.timeout(ASK_S):
-                known = {each.stage_id: each for each in await node.client.list_stages()}
-        except (AgentError, TimeoutError):
-            return seen(Fate.DOUBTFUL)
-        found = known.get(stage.stage_id)
-        if found is None:
-            return seen(Fate.MISSING, f"{stage.node} was started again.")
-        if found.epoch > epoch:
-            return seen(Fate.TAKEN)
-        if found.state == agent_pb2.STAGE_STATE_FAILED:
-            return seen(Fate.ENDED, f"{_stopped(found, stage.node)} {found.cause}")
-        return seen(Fate.READY if found.state == agent_pb2.STAGE_STATE_READY else Fate.DOUBTFUL)
 
     def _name(self, loss: Loss, seen: list[Seen]) -> None:
         for each in seen:
@@ -344,13 +341,14 @@ class Recovery:
     async def _mend(self, loss: Loss, deployment: Deployment, seen: list[Seen], step: Mend, began: float) -> str:
         """Does what was decided; answers a sentence where nothing fits. Raises SentenceError."""
         serving = self._serving
-        async with serving.busy:
+        async with serving.change():
             planned = self._plan(deployment, step) if step.move else Plan(deployment.placement)
             if isinstance(planned, str):
-                return f"{loss.cause} {planned} The answer goes on when {loss.node} is back or there is room."
+                waits = phrase("The answer goes on when {node} is back or there is room.", node=loss.node)
+                return joined((loss.cause, planned, waits))
             placement, anew = planned.placement, planned.anew
             self._counted, self._missed = placement.nodes, None
-            serving.show_trouble(DeploymentState.DEPLOYING, f"Recovering. {loss.cause}".strip())
+            serving.show_trouble(DeploymentState.DEPLOYING, joined((phrase("Recovering."), loss.cause)))
             at = time.monotonic()
             if anew:
                 away = [stage for stage in deployment.stages if self._state(stage.node) is not NodeState.READY]
@@ -366,11 +364,11 @@ class Recovery:
             max((transfer.seconds for transfer in fresh.transfers), default=0.0) if fresh is not deployment else 0.0
         )
         loaded = fresh.load_seconds if fresh is not deployment else 0.0
-        joined = time.monotonic() - at - pushed - loaded
+        rejoined = time.monotonic() - at - pushed - loaded
         how = what_changed(seen, step, placement)
-        parts = {"planned": at - began, "pushed": pushed, "loaded": loaded, "joined": joined}
+        parts = {"planned": at - began, "pushed": pushed, "loaded": loaded, "joined": rejoined}
         loss.finish(pipeline, how, parts, None if anew else held_from(deployment, fresh))
-        self._log.add(Level.INFO, loss.node, f"Recovered: {how}.")
+        self._log.add(Level.INFO, loss.node, phrase("Recovered: {how}.", how=how))
         return ""
 
     async def _load(self, deployment: Deployment, placement: Placement, step: Mend) -> Deployment:
@@ -389,13 +387,15 @@ class Recovery:
     async def _order(self, placement: Placement, deployment: Deployment) -> DeployOrder:
         means = self._means()
         if means is None:
-            raise DeploymentFailed("", f"{deployment.model} is not chosen any more.", "Choose it again.")
+            raise DeploymentFailed(
+                "", phrase("{model} is not chosen any more.", model=deployment.model), phrase("Choose it again.")
+            )
         return await means.order(placement, deployment.context_tokens)
 
     def _plan(self, deployment: Deployment, step: Mend) -> Plan | str:
         means = self._means()
         if means is None:
-            return f"{deployment.model} is not chosen any more."
+            return phrase("{model} is not chosen any more.", model=deployment.model)
         return plan_again(deployment, step, self._nodes, means)
 
     # -- what is left behind -----------------------------------------------------------------------------------------
@@ -424,15 +424,8 @@ class Recovery:
         return node.state if node else NodeState.LOST
 
 
-_GONE = (NodeState.LOST, NodeState.NOT_PAIRED, NodeState.INCOMPATIBLE, NodeState.CONNECTING)
-
-
-def _stopped(stage: agent_pb2.Stage, node: str) -> str:
-    return f"Layers {stage.first} to {stage.last} on {node} stopped."
-
-
 def _or_parted(seen: Seen, failed: Counter[str]) -> Seen:
     """A stage that is there and could not be joined: its layers go where the way is open."""
     if seen.fate is not Fate.READY or failed[seen.node] < PARTED:
         return seen
-    return replace(seen, fate=Fate.PARTED, cause=f"{seen.node} does not reach the next stage.")
+    return replace(seen, fate=Fate.PARTED, cause=parted_text(seen.node))

@@ -14,6 +14,7 @@ from app.core.deployment.losses import Mend, on_spares
 from app.core.placement.placement import Placement, StageRange
 from app.core.placement.solver import NodeCapacity, balance
 from app.core.snapshot import ModelView, NodeState
+from app.core.text import phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def plan_again(deployment: Deployment, step: Mend, nodes: Mapping[str, Node], me
     fitting = [placement for placement in candidates if fits(placement)]
     if fitting:
         return Plan(min(fitting, key=sent), anew=True)
-    return balanced.sentence if not isinstance(balanced, Placement) else "The draft model has no room."
+    return balanced.sentence if not isinstance(balanced, Placement) else phrase("The draft model has no room.")
 
 
 def _by_the_next(placement: Placement, out: Collection[str]) -> Placement | None:

@@ -10,6 +10,7 @@ from app.core.deployment.drafting import DraftModel, cannot_forget
 from app.core.placement.budget import draft_bytes, memory_problems
 from app.core.placement.placement import Placement, Problem, problems
 from app.core.snapshot import ModelView
+from app.core.text import phrase
 from shardd.model.inventory import Inventory
 from shardd.model.units import unit_size
 
@@ -32,14 +33,26 @@ def check(
     nodes: Mapping[str, Node],
     draft: DraftModel | None = None,
 ) -> tuple[Problem, ...]:
-    """Everything that is wrong with a placement here and now: its shape first, then the draft, then memory."""
+    """Everything that is wrong with a placement here and now: its shape first, then whose machines are taken, then the
+    draft, then memory."""
     wrong = problems(placement, tuple(nodes), model.inventory.forbidden_cuts)
+    wrong = wrong or tuple(
+        taken_problem(name, nodes[name].taken_by) for name in placement.nodes if nodes[name].taken_by
+    )
     if wrong:
         return wrong
     if draft is not None and (sentence := cannot_forget(draft, context_tokens)):
         return (Problem("draft", placement.nodes[0], sentence),)
     drafting = drafting_bytes(draft, context_tokens)
     return memory_problems(placement, model.inventory, available_bytes(nodes), context_tokens, drafting)
+
+
+def taken_problem(node: str, controller: str) -> Problem:
+    """One controller at a time deploys on a machine; the others are told who does."""
+    sentence = phrase(
+        "{controller} has a model deployed on {node}. Undeploy it there first.", controller=controller, node=node
+    )
+    return Problem("taken", node, sentence)
 
 
 def drafting_bytes(draft: DraftModel | None, context_tokens: int) -> int:

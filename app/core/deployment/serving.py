@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from app.core.cluster.node import Node
+from app.core.deployment.changing import Changing
 from app.core.deployment.deployment import Deployment, unload
 from app.core.deployment.live import find_live, stages_of
 from app.core.errors import ShardboardError
 from app.core.generation.pipeline import Pipeline
 from app.core.snapshot import DeploymentState, DeploymentView, Snapshot
+from app.core.text import phrase
 from app.core.views import ready_view
 from shardd.identity import Identity
 
-UNLOADED = "The model was unloaded."
+UNLOADED = phrase("The model was unloaded.")
 
 
 class Serving:
@@ -28,6 +31,7 @@ class Serving:
         identity: Callable[[], Identity],
         refresh_stages: Callable[[], Awaitable[None]],
         on_change: Callable[[], None],
+        changing: Changing,
     ) -> None:
         self.deployment: Deployment | None = None
         self.pipeline: Pipeline | None = None
@@ -37,6 +41,7 @@ class Serving:
         self._identity = identity
         self._refresh_stages = refresh_stages
         self._on_change = on_change
+        self.changing = changing
         self.on_taken_up: Callable[[], None] = lambda: None
 
     @property
@@ -47,6 +52,13 @@ class Serving:
     @property
     def open_sequences(self) -> int:
         return self.pipeline.open_sequences if self.pipeline else 0
+
+    @contextlib.asynccontextmanager
+    async def change(self) -> AsyncGenerator[None]:
+        """Around a change of stages: other programs of this controller see that one is under way."""
+        async with self.busy:
+            with self.changing.marked():
+                yield
 
     def show(self, view: DeploymentView) -> None:
         self.view = view
@@ -110,6 +122,20 @@ class Serving:
         """As unload, but what is deployed is still wanted."""
         await self._refresh_stages()
         await unload(stages_of(self._nodes, self.fingerprint), self._nodes)
+
+    async def tidy(self) -> int:
+        """Unloads what a program of this controller left behind when it was killed: stages of ours that belong to
+        nothing that is whole. Not while one is about to change something. Answers how many."""
+        await self._refresh_stages()
+        if not self.changing.nobody():
+            return 0
+        try:
+            kept = self.deployment or find_live(self._nodes, self.fingerprint)
+        except ShardboardError:
+            kept = None
+        left = [s for s in stages_of(self._nodes, self.fingerprint) if not (kept and kept.has(s.stage_id))]
+        await unload(left, self._nodes)
+        return len(left)
 
     async def find_newer(self) -> Deployment | None:
         """What another program of this controller made of the deployment meanwhile."""

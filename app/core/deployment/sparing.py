@@ -21,11 +21,12 @@ from app.core.placement.budget import needs
 from app.core.placement.placement import Placement, StageRange
 from app.core.placement.spares import SparePlan, plan_spares
 from app.core.snapshot import DeploymentState, Level, NodeState, SparesView, SpareView
+from app.core.text import anded, joined, phrase
 from shardd.model.inventory import Inventory
 
 SETTLE_S = 0.2  # a machine that came or went is often not alone
 AGAIN_S = 30.0
-LOOKING = "Looking what the machines have."
+LOOKING = phrase("Looking what the machines have.")
 
 
 class Spares:
@@ -112,7 +113,7 @@ class Spares:
                 if await self._bring_all(deployment):
                     return
             except SentenceError as error:
-                self._log.add(Level.WARNING, "", f"Spare copies could not be brought: {error}")
+                self._log.add(Level.WARNING, "", phrase("Spare copies could not be brought: {error}", error=error))
                 self._show(replace(self.view, wanted=True, text=str(error)))
             finally:
                 self._settled.set()
@@ -203,16 +204,21 @@ def spares_text(placement: Placement, plan: SparePlan, views: Sequence[SpareView
     """How the copies stand, as one or two sentences. Pure."""
     there = sum(view.there for view in views)
     if there == len(placement.stages):
-        text = "Every layer has a second copy on another machine's disk."
+        text = phrase("Every layer has a second copy on another machine's disk.")
     else:
-        text = f"Of {len(placement.stages)} stages {there} have a second copy on another machine's disk."
+        text = phrase(
+            "Of {stages} stages {there} have a second copy on another machine's disk.",
+            stages=len(placement.stages),
+            there=there,
+        )
     if plan.lacking:
         ranges = [placement.stages[index] for index in plan.lacking]
-        listed = " and ".join(f"layers {stage.first} to {stage.last} of {stage.node}" for stage in ranges)
-        text += f" No other machine has room on its disk for {listed}."
-    elif there < len(views):
-        text += " The others are on their way."
-    return text
+        listed = anded(
+            phrase("layers {first} to {last} of {node}", first=stage.first, last=stage.last, node=stage.node)
+            for stage in ranges
+        )
+        return joined((text, phrase("No other machine has room on its disk for {listed}.", listed=listed)))
+    return joined((text, phrase("The others are on their way."))) if there < len(views) else text
 
 
 def _takes(

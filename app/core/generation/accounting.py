@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from app.core.generation.request import StageTiming, TokenEvent
 from app.core.snapshot import NodeView
+from app.core.text import anded, phrase
 from shardd.host import format_bytes
 from shardd.stage.timings import percentile
 
@@ -191,25 +192,38 @@ def explain(found: Account | None, stages: Sequence[Placed], machines: Mapping[s
         return ""
     kind, stage, share = _largest(found)
     if found.other_share > share:
-        return f"{_percent(found.other_share)} of each token is in no stage's own figures."
+        return phrase(
+            "{other_share} of each token is in no stage's own figures.", other_share=_percent(found.other_share)
+        )
     if stage is None:
         return _even_sentence(found, kind, share, stages, machines)
     part, place = found.part(stage, kind), stages[stage]
-    where, each = f"stage {stage + 1} on {place.node}", f"{_percent(share)} of each token is"
-    rare = ["a few tokens took far longer than the rest"] if _rare(part) else []
+    where, each = (
+        phrase("stage {stage} on {node}", stage=stage + 1, node=place.node),
+        phrase("{share} of each token is", share=_percent(share)),
+    )
+    rare = [phrase("a few tokens took far longer than the rest")] if _rare(part) else []
     causes = _joined(_machine_causes(machines.get(place.node)) + rare)
     match kind:
         case "compute":
-            return f"{each} {where}{_joined(_causes_of(found, part, stages, machines) + rare)}."
+            causes = _joined(_causes_of(found, part, stages, machines) + rare)
+            return phrase("{each} computing in {where}{causes}.", each=each, where=where, causes=causes)
         case "hop":
-            wide = f", and up to {_ms(part.p95_ms)}" if part.p95_ms > 2 * part.p50_ms else ""
-            link = f"the link from {stages[stage - 1].node} to {place.node}"
-            return f"{each} {link}: a hop takes {_ms(part.p50_ms)}{wide}{_joined(rare)}."
+            wide = phrase(", and up to {p95_ms}", p95_ms=_ms(part.p95_ms)) if part.p95_ms > 2 * part.p50_ms else ""
+            link = phrase("the link from {source} to {target}", source=stages[stage - 1].node, target=place.node)
+            return phrase(
+                "{each} {link}: a hop takes {p50_ms}{wide}{causes}.",
+                each=each,
+                link=link,
+                p50_ms=_ms(part.p50_ms),
+                wide=wide,
+                causes=_joined(rare),
+            )
         case "queue":
-            why = ", which other answers keep busy" if found.answers > 1 else ""
-            return f"{each} waiting for {where}{why}{causes}."
+            why = phrase(", which other answers keep busy") if found.answers > 1 else ""
+            return phrase("{each} waiting for {where}{why}{causes}.", each=each, where=where, why=why, causes=causes)
         case _:
-            return f"{each} packing what {where} sends{causes}."
+            return phrase("{each} packing what {where} sends{causes}.", each=each, where=where, causes=causes)
 
 
 def account_json(found: Account | None, stages: Sequence[Placed]) -> dict[str, Any] | None:
@@ -257,9 +271,19 @@ def _even_sentence(
 ) -> str:
     if kind == "compute":
         causes = _all_causes(stages, machines)
-        return f"{_percent(share)} of each token is computing, about equal on all {len(stages)} stages{causes}."
+        return phrase(
+            "{share} of each token is computing, about equal on all {stages} stages{causes}.",
+            share=_percent(share),
+            stages=len(stages),
+            causes=causes,
+        )
     hop = fmean(part.p50_ms for part in found.parts if part.kind == "hop")
-    return f"{_percent(share)} of each token is the links, all {len(stages)} about equal: a hop takes {_ms(hop)}."
+    return phrase(
+        "{share} of each token is the links, all {stages} about equal: a hop takes {hop}.",
+        share=_percent(share),
+        stages=len(stages),
+        hop=_ms(hop),
+    )
 
 
 def _causes_of(found: Account, part: Part, stages: Sequence[Placed], machines: Mapping[str, Condition]) -> list[str]:
@@ -278,9 +302,13 @@ def _causes_of(found: Account, part: Part, stages: Sequence[Placed], machines: M
     quickest = min(others, key=lambda node: others[node], default="")
     times = part.mean_ms / layers / others[quickest] if quickest and others[quickest] > 0 else 0.0
     if times >= SLOWER:
-        causes.append(f"each of its layers takes {times:.1f} times as long as on {quickest}")
+        causes.append(
+            phrase(
+                "each of its layers takes {times:.1f} times as long as on {quickest}", times=times, quickest=quickest
+            )
+        )
     elif layers > EVEN * every / len(stages):
-        causes.append(f"it holds {layers} of {every} layers")
+        causes.append(phrase("it holds {layers} of {every} layers", layers=layers, every=every))
     return causes
 
 
@@ -290,13 +318,18 @@ def _machine_causes(machine: Condition | None) -> list[str]:
     causes: list[str] = []
     total = machine.memory_total or 0
     if (machine.swap_grew or 0) >= SWAP_GREW_BYTES:
-        causes.append("it also swaps")
+        causes.append(phrase("it also swaps"))
     elif total and (machine.swap_used or 0) >= SWAP_SHARE * total:
-        causes.append(f"it also has {format_bytes(machine.swap_used or 0)} in swap")
+        causes.append(phrase("it also has {swap_used} in swap", swap_used=format_bytes(machine.swap_used or 0)))
     if total and machine.memory_free is not None and machine.memory_free < SCARCE_SHARE * total:
-        causes.append(f"only {format_bytes(machine.memory_free)} of its memory is free")
+        causes.append(phrase("only {memory_free} of its memory is free", memory_free=format_bytes(machine.memory_free)))
     if (machine.others_cpu_percent or 0.0) >= BUSY_PERCENT:
-        causes.append(f"other programs use {machine.others_cpu_percent:.0f} % of its processors")
+        causes.append(
+            phrase(
+                "other programs use {others_cpu_percent:.0f} % of its processors",
+                others_cpu_percent=machine.others_cpu_percent,
+            )
+        )
     return causes
 
 
@@ -305,7 +338,7 @@ def _all_causes(stages: Sequence[Placed], machines: Mapping[str, Condition]) -> 
     for stage in stages:
         causes = _machine_causes(machines.get(stage.node))
         if causes:
-            return f"; {stage.node}: {' and '.join(causes)}"
+            return phrase("; {node}: {causes}", node=stage.node, causes=anded(causes))
     return ""
 
 
@@ -315,7 +348,7 @@ def _rare(part: Part) -> bool:
 
 
 def _joined(causes: Sequence[str]) -> str:
-    return f"; {' and '.join(causes)}" if causes else ""
+    return phrase("; {causes}", causes=anded(causes)) if causes else ""
 
 
 def _percent(share: float) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from app.core.errors import ShardboardError
+from app.core.text import joined, phrase
 from shardd.identity import Identity, PinError, fingerprint_of
 from shardd.identity.tls import check_pin, client_context
 from shardd.rpc import lane_pb2
@@ -90,7 +91,7 @@ async def dial(
             opening = asyncio.open_connection(address, port, ssl=context, server_hostname="")
             reader, writer = await asyncio.wait_for(opening, DIAL_S)
         except (OSError, TimeoutError) as error:
-            said.append(f"{address}:{port}: {str(error) or 'no answer'}")
+            said.append(joined((f"{address}:{port}", str(error) or phrase("no answer")), ": "))
             continue
         try:
             check_pin(writer.get_extra_info("ssl_object"), {fingerprint_of(certificate_pem)})
@@ -101,5 +102,6 @@ async def dial(
         writer.write(hello(token, epoch))
         return ControllerLane(reader, writer, epoch, token, on_frame, on_lost)
     raise ShardboardError(
-        f"The stage cannot be reached from here ({'; '.join(said)}).", "Check the network between them."
+        phrase("The stage cannot be reached from here ({said}).", said=joined(said, "; ")),
+        "Check the network between them.",
     )

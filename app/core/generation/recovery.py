@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.core.deployment.loss import Loss
+from app.core.text import joined, phrase
 from shardd.rpc import lane_pb2
 
 MAX_IN_A_ROW = 3  # interruptions without a token in between: the answer itself may be what ends the stages
@@ -46,11 +47,32 @@ class Replay:
         return continued(self.loss, now - self.last_at, self.parts_s(now))
 
 
+PARTS = {
+    "noticed": phrase("noticed"),
+    "planned": phrase("planned"),
+    "pushed": phrase("pushed"),
+    "loaded": phrase("loaded"),
+    "joined": phrase("joined"),
+    "replayed": phrase("replayed"),
+}
+
+
 def continued(loss: Loss, seconds: float, parts: Mapping[str, float]) -> str:
     """`local-2 was lost; its layers 4 to 7 moved to local-3; continued after 1.4 s (noticed 0.1, ...).` or
     `Layers 4 to 7 moved to mini-2, the answer waited 0.4 s (joined 0.1, replayed 0.3).`"""
-    lost = f"{loss.node} was lost" if loss.node else loss.cause.rstrip(".")
-    listed = ", ".join(f"{name} {part:.2f}" for name, part in parts.items())
+    # where no machine is named, a lane broke
+    lost = phrase("{node} was lost", node=loss.node) if loss.node else phrase("A lane between the machines broke")
+    listed = joined(
+        (phrase("{part} {seconds:.2f}", part=PARTS[name], seconds=each) for name, each in parts.items()), ", "
+    )
     if loss.planned:
-        return f"{loss.how}, the answer waited {seconds:.1f} s ({listed})."
-    return f"{lost}; {loss.how}; continued after {seconds:.1f} s ({listed})."
+        return phrase(
+            "{how}, the answer waited {seconds:.1f} s ({listed}).", how=loss.how, seconds=seconds, listed=listed
+        )
+    return phrase(
+        "{lost}; {how}; continued after {seconds:.1f} s ({listed}).",
+        lost=lost,
+        how=loss.how,
+        seconds=seconds,
+        listed=listed,
+    )

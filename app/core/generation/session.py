@@ -26,6 +26,7 @@ from app.core.generation.request import (
 )
 from app.core.generation.stopping import StopMatcher
 from app.core.generation.tokenizer import Detokenizer, ModelTokenizer
+from app.core.text import phrase
 from shardd.model.inventory import Inventory
 from shardd.rpc import lane_pb2
 from shardd.stage.frames import Frame
@@ -164,7 +165,14 @@ def _may_go_on(state: Answer, former: Pipeline, pipeline: Pipeline | None) -> bo
             state.timings.clear()  # they are of other stages
         return True
     if pipeline is not None:
-        state.note("failed", "", f"The answer was interrupted {MAX_IN_A_ROW + 1} times without a token in between.")
+        state.note(
+            "failed",
+            "",
+            phrase(
+                "The answer was interrupted {max_in_a_row} times without a token in between.",
+                max_in_a_row=MAX_IN_A_ROW + 1,
+            ),
+        )
     state.finish_reason = "error"
     return False
 

@@ -15,13 +15,14 @@ from typing import IO, Any
 
 from app.core.errors import ShardboardError
 from app.core.generation.limits import LARGEST_TEMPLATE
+from app.core.text import phrase
 from shardd.host import rss_of
 
 RENDER_S = 5.0
 START_S = 20.0
 MEMORY_BYTES = 48 << 20  # beyond what the process takes when it is idle
 LOOK_S = 0.01
-ANOTHER_MODEL = "Choose another model, or a newer version of this one."
+ANOTHER_MODEL = phrase("Choose another model, or a newer version of this one.")
 
 
 class TemplateRefused(ShardboardError):
@@ -44,7 +45,9 @@ class TemplateRenderer:
     ) -> str:
         """The text of a conversation. names: what else the template sees. Raises TemplateRefused. Blocks."""
         if len(template) > LARGEST_TEMPLATE:
-            raise TemplateRefused("The model's chat template is larger than any template needs to be.", ANOTHER_MODEL)
+            raise TemplateRefused(
+                phrase("The model's chat template is larger than any template needs to be."), ANOTHER_MODEL
+            )
         order = {"template": template, "messages": messages, "names": names, "continue_last": continue_last}
         line = json.dumps(order).encode() + b"\n"
         with self._lock:
@@ -55,7 +58,9 @@ class TemplateRenderer:
                 self._end()
                 raise
         if "text" not in reply:
-            raise TemplateRefused(f"The model's chat template refused this conversation: {reply['error']}.")
+            raise TemplateRefused(
+                phrase("The model's chat template refused this conversation: {reply}.", reply=reply["error"])
+            )
         return str(reply["text"])
 
     def close(self) -> None:
@@ -127,13 +132,15 @@ class _Child:
                 if readable:
                     part = os.read(self._stdout.fileno(), 1 << 20)
                     if not part:
-                        raise TemplateRefused("The model's chat template wanted too much memory.", ANOTHER_MODEL)
+                        raise TemplateRefused(
+                            phrase("The model's chat template wanted too much memory."), ANOTHER_MODEL
+                        )
                     reply += part
             except BrokenPipeError:
-                raise TemplateRefused("The model's chat template could not be run.", ANOTHER_MODEL) from None
+                raise TemplateRefused(phrase("The model's chat template could not be run."), ANOTHER_MODEL) from None
             if most_bytes and (rss_of(self._process.pid) or 0) > most_bytes:
-                raise TemplateRefused("The model's chat template wanted too much memory.", ANOTHER_MODEL)
+                raise TemplateRefused(phrase("The model's chat template wanted too much memory."), ANOTHER_MODEL)
             if time.monotonic() > deadline:
-                raise TemplateRefused("The model's chat template did not come to an end.", ANOTHER_MODEL)
+                raise TemplateRefused(phrase("The model's chat template did not come to an end."), ANOTHER_MODEL)
         answer: dict[str, Any] = json.loads(reply)
         return answer

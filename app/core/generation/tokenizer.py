@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol
 
 from app.core.errors import ShardboardError
 from app.core.generation.limits import check_tokenizer
 from app.core.generation.request import Message
 from app.core.generation.templates import TemplateRenderer
+from app.core.text import phrase
 from shardd.model.checkpoint import CONFIG_LIMIT, read_json
 from shardd.model.errors import ModelError
+from shardd.model.light import bare_package
 
 
 class Detokenizer(Protocol):
@@ -70,7 +71,9 @@ class ModelTokenizer:
         try:
             ids = self._wrapped.apply_chat_template(conversation, tokenize=True, **how)
         except Exception as error:  # templates raise what they like
-            raise ShardboardError(f"The model's chat template refused this conversation: {error}.") from error
+            raise ShardboardError(
+                phrase("The model's chat template refused this conversation: {error}.", error=error)
+            ) from error
         return [int(token) for token in (ids if isinstance(ids, list) else ids["input_ids"])]
 
     def _template(self) -> str | None:
@@ -101,7 +104,12 @@ def load_tokenizer(directory: Path, renderer: TemplateRenderer | None = None) ->
         return ModelTokenizer(loaded, renderer)
     except Exception as error:  # the library raises many kinds for a bad file
         raise ShardboardError(
-            f"The tokenizer in {directory} cannot be read ({type(error).__name__}: {error}).",
+            phrase(
+                "The tokenizer in {directory} cannot be read ({name}: {error}).",
+                directory=directory,
+                name=type(error).__name__,
+                error=error,
+            ),
             "Download the model again.",
         ) from error
 
@@ -121,11 +129,5 @@ def _import_bare() -> Any:
     its threads and lower the limit of open files."""
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # it tells everybody that PyTorch is missing
     if "mlx_lm" not in sys.modules:
-        spec = importlib.util.find_spec("mlx_lm")
-        if spec is None or spec.submodule_search_locations is None:
-            raise ShardboardError("mlx-lm is not installed on this machine.", "Install Shardboard again.")
-        package = ModuleType("mlx_lm")
-        package.__path__ = list(spec.submodule_search_locations)
-        package.__spec__ = spec
-        sys.modules["mlx_lm"] = package
+        sys.modules["mlx_lm"] = bare_package()
     return importlib.import_module("mlx_lm.tokenizer_utils")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.core.errors import SentenceError, ShardboardError
 from app.core.library.convert import convert
+from app.core.text import phrase
 from shardd.host import format_bytes
 
 SHOW_S = 0.1
@@ -24,7 +25,7 @@ class Conversion:
     state: str = "queued"
     done_bytes: int = 0
     total_bytes: int = 0
-    text: str = "Waiting for its turn."
+    text: str = phrase("Waiting for its turn.")
 
     @property
     def under_way(self) -> bool:
@@ -55,7 +56,10 @@ class Conversions:
         key = (source, bits)
         known = self._rows.get(key)
         if known and known.under_way:
-            raise ShardboardError(f"A {bits}-bit copy of {name} is being made already.", "Wait until it is there.")
+            raise ShardboardError(
+                phrase("A {bits}-bit copy of {name} is being made already.", bits=bits, name=name),
+                "Wait until it is there.",
+            )
         self._rows[key] = Conversion(name, source, bits)
         self._tasks[key] = asyncio.get_running_loop().create_task(self._run(key), name=f"convert-{name}-{bits}")
         self._on_change()
@@ -82,23 +86,25 @@ class Conversions:
         source, bits = key
         try:
             async with self._turn:
-                self._set(key, replace(self._rows[key], state="running", text="Reading the model."))
+                self._set(key, replace(self._rows[key], state="running", text=phrase("Reading the model.")))
                 made = await convert(source, self._root, bits, lambda done, total: self._show(key, done, total))
                 size = await asyncio.to_thread(lambda: sum(file.stat().st_size for file in made.glob("*.safetensors")))
         except SentenceError as error:
             self._set(key, replace(self._rows[key], state="failed", text=str(error)))
         except OSError as error:
-            text = f"The copy cannot be saved: {error.strerror or error}."
+            text = phrase("The copy cannot be saved: {strerror}.", strerror=error.strerror or error)
             self._set(key, replace(self._rows[key], state="failed", text=text))
         else:
-            text = f"{made.parent.name}/{made.name} is here: {format_bytes(size)}."
+            text = phrase(
+                "{name}/{name_2} is here: {size}.", name=made.parent.name, name_2=made.name, size=format_bytes(size)
+            )
             self._set(key, replace(self._rows[key], state="done", text=text))
             self._on_here()
         self._tasks.pop(key, None)
 
     def _show(self, key: tuple[Path, int], done: int, total: int) -> None:
         now = asyncio.get_running_loop().time()
-        row = replace(self._rows[key], done_bytes=done, total_bytes=total, text="Converting.")
+        row = replace(self._rows[key], done_bytes=done, total_bytes=total, text=phrase("Converting."))
         self._rows[key] = row
         if now - self._shown_at >= SHOW_S or done == total:
             self._shown_at = now

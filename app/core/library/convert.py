@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import ShardboardError
+from app.core.text import phrase
 from shardd.host import disk_free, format_bytes
 
 BITS = (4, 8)
@@ -27,13 +28,17 @@ async def convert(source: Path, root: Path, bits: int, progress: Callable[[int, 
         ShardboardError: with a sentence for a person.
     """
     if bits not in BITS:
-        raise ShardboardError(f"A model cannot be converted to {bits} bits.", "Choose 4 or 8.")
+        raise ShardboardError(phrase("A model cannot be converted to {bits} bits.", bits=bits), "Choose 4 or 8.")
     target = root / OWNER / f"{source.name}-{bits}bit"
     if target.exists():
-        raise ShardboardError(f"{OWNER}/{target.name} is here already.", "Remove it first to make it anew.")
+        raise ShardboardError(
+            phrase("{owner}/{name} is here already.", owner=OWNER, name=target.name), "Remove it first to make it anew."
+        )
     need = sum(file.stat().st_size for file in source.glob("*.safetensors")) * (bits + 1) // 16
     if need > disk_free(root if root.exists() else root.parent):
-        raise ShardboardError(f"About {format_bytes(need)} of disk space are needed for the copy.", "Free them first.")
+        raise ShardboardError(
+            phrase("About {need} of disk space are needed for the copy.", need=format_bytes(need)), "Free them first."
+        )
     part = root / ".incoming" / f"{OWNER}--{target.name}"
     shutil.rmtree(part, ignore_errors=True)
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +68,12 @@ async def convert(source: Path, root: Path, bits: int, progress: Callable[[int, 
             raise ShardboardError(last["cause"], last["remedy"])
         if "bits_per_weight" not in last:
             raise ShardboardError(
-                f"Converting {source.name} ended half-way (code {process.returncode}).", "Is there enough memory?"
+                phrase(
+                    "Converting {name} ended half-way (code {returncode}).",
+                    name=source.name,
+                    returncode=process.returncode,
+                ),
+                "Is there enough memory?",
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(part, target)

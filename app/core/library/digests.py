@@ -10,6 +10,7 @@ from pathlib import Path
 
 from blake3 import blake3
 
+from app.core.text import phrase
 from shardd.host import atomic_write, private_directory
 from shardd.model.errors import CheckpointError
 from shardd.model.units import Unit, unit_header, unit_pieces
@@ -46,8 +47,8 @@ class DigestCache:
             hasher.update(piece)
         if before is None or _key(unit) != before:
             raise CheckpointError(
-                f"The files in {unit.tensors[0].file.parent} changed while they were read.",
-                "Wait until the model is downloaded, then try again.",
+                phrase("The files in {folder} changed while they were read.", folder=unit.tensors[0].file.parent),
+                phrase("Wait until the model is downloaded, then try again."),
             )
         with self._lock:
             self._known[before] = hasher.hexdigest()

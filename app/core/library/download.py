@@ -29,6 +29,7 @@ from huggingface_hub.utils import get_session, hf_raise_for_status
 from app.core.errors import ShardboardError
 from app.core.library.hub import Hub, HubFile, HubRepository
 from app.core.library.hub_errors import HubError, explain
+from app.core.text import phrase
 from shardd.host import disk_free, format_bytes
 
 CONNECTIONS = 6
@@ -150,8 +151,10 @@ class Downloader:
             self._progress.add(-file.size, fetched=False)
             if attempt:
                 raise HubError(
-                    f"{file.path} of {repository.repo} arrived twice with the wrong content.",
-                    "Something between here and the hub changes it. Try another network.",
+                    phrase(
+                        "{path} of {repo} arrived twice with the wrong content.", path=file.path, repo=repository.repo
+                    ),
+                    phrase("Something between here and the hub changes it. Try another network."),
                 )
 
     def _segments(self, repository: HubRepository, file: HubFile, part: Path, journal: Path) -> None:
@@ -161,7 +164,12 @@ class Downloader:
         if need > self._free(part.parent) - SPARE_BYTES:
             lacking = need + SPARE_BYTES - self._free(part.parent)
             raise HubError(
-                f"{format_bytes(lacking)} of disk space are missing for {repository.repo}.", "Free them, then resume."
+                phrase(
+                    "{lacking} of disk space are missing for {repo}.",
+                    lacking=format_bytes(lacking),
+                    repo=repository.repo,
+                ),
+                phrase("Free them, then resume."),
             )
         with part.open("ab"):
             pass
@@ -189,7 +197,10 @@ class Downloader:
                         reply.read()
                     hf_raise_for_status(reply)
                     if reply.status_code != 206 and not (start == 0 and end == file.size):
-                        raise HubError(f"The hub does not send parts of {file.path}.", "Is a proxy in between?")
+                        raise HubError(
+                            phrase("The hub does not send parts of {path}.", path=file.path),
+                            phrase("Is a proxy in between?"),
+                        )
                     try:
                         for piece in reply.iter_raw(PIECE_BYTES):
                             if self._stop.is_set() or broken.is_set():
@@ -279,7 +290,7 @@ def _inside(folder: Path, name: str) -> Path:
     """A file of the repository in a folder; names come from the net and may not lead out of it."""
     pure = PurePosixPath(name)
     if pure.is_absolute() or ".." in pure.parts or len(pure.parts) > 4:
-        raise HubError(f"The repository has a file with the impossible name {name[:80]!r}.")
+        raise HubError(phrase("The repository has a file with the impossible name {name!r}.", name=name[:80]))
     return folder / pure
 
 

@@ -16,6 +16,7 @@ from huggingface_hub.utils import get_session, hf_raise_for_status
 
 from app.core.errors import ShardboardError
 from app.core.library.hub_errors import HubError, explain
+from app.core.text import phrase
 from shardd.model.headers import HEADER_LIMIT
 from shardd.model.survey import Description
 
@@ -133,12 +134,19 @@ class Hub:
         names = {str(each.rfilename) for each in siblings}
         files = tuple(_file(each) for each in siblings if WANTED.match(each.rfilename))
         if "config.json" not in names:
-            raise HubError(f"{repo} is not a language model: it has no config.json.", "Choose another one.")
+            raise HubError(
+                phrase("{repo} is not a language model: it has no config.json.", repo=repo),
+                phrase("Choose another one."),
+            )
         if not any(file.path.endswith(".safetensors") for file in files):
             other = "GGUF" if any(name.endswith(".gguf") for name in names) else "other"
             raise HubError(
-                f"{repo} has its weights in {other} files only, and Shardboard reads safetensors.",
-                "Look for a version in the MLX format, most are under mlx-community.",
+                phrase(
+                    "{repo} has its weights in {other} files only, and Shardboard reads safetensors.",
+                    repo=repo,
+                    other=other,
+                ),
+                phrase("Look for a version in the MLX format, most are under mlx-community."),
             )
         return HubRepository(repo, str(info.sha), files)
 
@@ -148,7 +156,7 @@ class Hub:
         try:
             config = json.loads(self.small_file(repository, "config.json"))
             if not isinstance(config, dict):
-                raise HubError(f"The config.json of {repo} is no table.")
+                raise HubError(phrase("The config.json of {repo} is no table.", repo=repo))
             weights = [file for file in repository.files if file.path.endswith(".safetensors")]
             with ThreadPoolExecutor(HEADERS_AT_ONCE) as pool:
                 tables = list(pool.map(partial(self._header, repository), weights))
@@ -165,7 +173,9 @@ class Hub:
         )
         hf_raise_for_status(response)
         if len(response.content) > SMALL_FILE_BYTES:
-            raise HubError(f"{path} of {repository.repo} is too large to be what it should be.")
+            raise HubError(
+                phrase("{path} of {repo} is too large to be what it should be.", path=path, repo=repository.repo)
+            )
         return response.content
 
     def url(self, repository: HubRepository, path: str) -> str:
@@ -180,9 +190,15 @@ class Hub:
             repository.repo, file.path, revision=repository.commit, timeout=TIMEOUT_S
         )
         if found.tensors and max(info.data_offsets[1] for info in found.tensors.values()) > min(file.size, 1 << 62):
-            raise HubError(f"{file.path} of {repository.repo} is malformed: its header promises more than it holds.")
+            raise HubError(
+                phrase(
+                    "{path} of {repo} is malformed: its header promises more than it holds.",
+                    path=file.path,
+                    repo=repository.repo,
+                )
+            )
         if len(found.tensors) * 64 > HEADER_LIMIT:
-            raise HubError(f"{file.path} of {repository.repo} has an absurd header.")
+            raise HubError(phrase("{path} of {repo} has an absurd header.", path=file.path, repo=repository.repo))
         return [(name, str(info.dtype), tuple(info.shape)) for name, info in found.tensors.items()]
 
     def _api(self) -> HfApi:

@@ -7,6 +7,7 @@ import errno
 from huggingface_hub import errors
 
 from app.core.errors import ShardboardError
+from app.core.text import phrase
 
 SETTLE_S = 60.0
 
@@ -23,65 +24,105 @@ def explain(error: BaseException, repo: str, page: str = "") -> ShardboardError:
     """The sentence for an error of huggingface_hub, its HTTP client or the disk. page: the repository's address."""
     if isinstance(error, ShardboardError):
         return error
-    where = page or f"its page on the hub, {repo}"
+    where = page or phrase("its page on the hub, {repo}", repo=repo)
     match error:
         case errors.GatedRepoError():
             return HubError(
-                f"{repo} is gated: its makers want to know who downloads it.",
-                f"Accept their terms on {where}, then give Shardboard a token: Hub token on the Models page, or "
-                "shardboard models token --set.",
+                phrase("{repo} is gated: its makers want to know who downloads it.", repo=repo),
+                phrase(
+                    "Accept their terms on {where}, then give Shardboard a token: Hub token on the "
+                    "Models page, or shardboard models token --set.",
+                    where=where,
+                ),
             )
         case errors.RepositoryNotFoundError():
             return HubError(
-                f"There is no model {repo} on the hub, or it is private.",
-                "Look at its name, or give a token that may read it: Hub token on the Models page, or "
-                "shardboard models token --set.",
+                phrase("There is no model {repo} on the hub, or it is private.", repo=repo),
+                phrase(
+                    "Look at its name, or give a token that may read it: Hub token on the Models "
+                    "page, or shardboard models token --set."
+                ),
             )
         case errors.RevisionNotFoundError():
-            return HubError(f"{repo} has no such revision.", "Leave the revision out for the newest one.")
+            return HubError(
+                phrase("{repo} has no such revision.", repo=repo), phrase("Leave the revision out for the newest one.")
+            )
         case errors.OfflineModeIsEnabled():
             return HubError(
-                "The hub is switched off here (HF_HUB_OFFLINE is set).",
-                "Models on this disk work; unset it to download.",
+                phrase("The hub is switched off here (HF_HUB_OFFLINE is set)."),
+                phrase("Models on this disk work; unset it to download."),
             )
         case errors.EntryNotFoundError():
-            return HubError(f"{repo} has changed upstream: a file is gone.", "Start the download again.")
+            return HubError(
+                phrase("{repo} has changed upstream: a file is gone.", repo=repo), phrase("Start the download again.")
+            )
         case errors.HfHubHTTPError():
             return _of_status(error.response.status_code, repo)
         case errors.SafetensorsParsingError() | errors.NotASafetensorsRepoError():
-            return HubError(f"{repo} holds no weights in safetensors files.", "Choose another version of the model.")
+            return HubError(
+                phrase("{repo} holds no weights in safetensors files.", repo=repo),
+                phrase("Choose another version of the model."),
+            )
         case errors.HFValidationError():
-            return HubError(f'"{repo[:80]}" cannot be the name of a model on the hub.', "Write it as owner/name.")
+            return HubError(
+                phrase('"{repo}" cannot be the name of a model on the hub.', repo=repo[:80]),
+                phrase("Write it as owner/name."),
+            )
         case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return HubError(f"The disk is full; {repo} cannot be saved.", "Free some space, then resume.")
+            return HubError(
+                phrase("The disk is full; {repo} cannot be saved.", repo=repo), phrase("Free some space, then resume.")
+            )
         case PermissionError():
-            return HubError(f"{repo} cannot be saved: {error.strerror}.", "Choose another folder in Settings.")
+            return HubError(
+                phrase("{repo} cannot be saved: {strerror}.", repo=repo, strerror=error.strerror),
+                phrase("Choose another folder in Settings."),
+            )
         case _:
             pass
     kind = type(error).__name__
     if "Timeout" in kind:
-        return HubError("The hub does not answer.", "Look at the network; it is tried again by itself.", temporary=True)
+        return HubError(
+            phrase("The hub does not answer."),
+            phrase("Look at the network; it is tried again by itself."),
+            temporary=True,
+        )
     if isinstance(error, OSError) or kind in ("ConnectError", "ReadError", "RemoteProtocolError", "ProxyError"):
         return HubError(
-            "The hub cannot be reached.", "Look at the network; it is tried again by itself.", temporary=True
+            phrase("The hub cannot be reached."),
+            phrase("Look at the network; it is tried again by itself."),
+            temporary=True,
         )
-    return HubError(f"The hub's answer cannot be understood ({kind}: {str(error)[:120]}).", temporary=True)
+    return HubError(
+        phrase("The hub's answer cannot be understood ({kind}: {error}).", kind=kind, error=str(error)[:120]),
+        temporary=True,
+    )
 
 
 def _of_status(status: int, repo: str) -> HubError:
     match status:
         case 401 | 403:
             return HubError(
-                f"The hub refuses {repo} with this token.",
-                "Give one that may read it: Hub token on the Models page, or shardboard models token --set.",
+                phrase("The hub refuses {repo} with this token.", repo=repo),
+                phrase("Give one that may read it: Hub token on the Models page, or shardboard models token --set."),
             )
         case 404 | 410:
-            return HubError(f"{repo} has changed upstream: a file is gone.", "Start the download again.")
+            return HubError(
+                phrase("{repo} has changed upstream: a file is gone.", repo=repo), phrase("Start the download again.")
+            )
         case 416:
-            return HubError(f"{repo} has changed upstream: a file became shorter.", "Start the download again.")
+            return HubError(
+                phrase("{repo} has changed upstream: a file became shorter.", repo=repo),
+                phrase("Start the download again."),
+            )
         case 429:
-            return HubError("The hub asks us to wait: too many requests.", "It goes on by itself.", temporary=True)
+            return HubError(
+                phrase("The hub asks us to wait: too many requests."), phrase("It goes on by itself."), temporary=True
+            )
         case _ if status >= 500:
-            return HubError(f"The hub is in trouble (error {status}).", "It is tried again by itself.", temporary=True)
+            return HubError(
+                phrase("The hub is in trouble (error {status}).", status=status),
+                phrase("It is tried again by itself."),
+                temporary=True,
+            )
         case _:
-            return HubError(f"The hub refused a request for {repo} (error {status}).")
+            return HubError(phrase("The hub refused a request for {repo} (error {status}).", repo=repo, status=status))

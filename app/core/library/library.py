@@ -20,6 +20,7 @@ from app.core.library.tokens import TokenStore
 from app.core.library.view import LibraryView, Removal
 from app.core.paths import ControllerPaths
 from app.core.settings.store import read_settings
+from app.core.text import phrase
 from shardd.host import atomic_write, disk_free, format_bytes
 
 __all__ = ["Conversion", "Download", "FoundModel", "Library", "LibraryView", "Removal"]
@@ -124,11 +125,14 @@ class Library:
         folder = folder.expanduser().absolute()
         if not folder.is_dir():
             raise ShardboardError(
-                f"{folder} is not a folder.", "Name the folder of a model, or one that holds several."
+                phrase("{folder} is not a folder.", folder=folder),
+                "Name the folder of a model, or one that holds several.",
             )
         found = tuple(model for model in find_models((folder,)) if model.directory.is_relative_to(folder))
         if not found:
-            raise ShardboardError(f"{folder} holds no model.", "Name a folder with config.json and *.safetensors.")
+            raise ShardboardError(
+                phrase("{folder} holds no model.", folder=folder), "Name a folder with config.json and *.safetensors."
+            )
         self._write_folders((*(each for each in self.folders() if each != folder), folder))
         return found
 
@@ -137,16 +141,27 @@ class Library:
         directory = self.resolve(name)
         if self._ours(directory):
             size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-            return Removal("delete", size, f"{format_bytes(size)} will be deleted from this disk.")
+            return Removal("delete", size, phrase("{size} will be deleted from this disk.", size=format_bytes(size)))
         folder = self._added(directory)
         if folder:
             count = sum(model.directory.is_relative_to(folder.resolve()) for model in self._models)
-            others = f" Its {count} models leave this list." if count > 1 else ""
-            return Removal("forget", 0, f"{folder} will not be looked into any more.{others} Nothing in it is deleted.")
+            others = phrase(" Its {count} models leave this list.", count=count) if count > 1 else ""
+            return Removal(
+                "forget",
+                0,
+                phrase(
+                    "{folder} will not be looked into any more.{others} Nothing in it is deleted.",
+                    folder=folder,
+                    others=others,
+                ),
+            )
         return Removal(
             "none",
             0,
-            f"{directory.name} was not downloaded by Shardboard and is left alone. Delete it where it came from.",
+            phrase(
+                "{name} was not downloaded by Shardboard and is left alone. Delete it where it came from.",
+                name=directory.name,
+            ),
         )
 
     def remove(self, name: str) -> str:
@@ -162,13 +177,14 @@ class Library:
             with contextlib.suppress(OSError):
                 directory.parent.rmdir()
             shown = next((model.name for model in self._models if model.directory == directory), name)
-            return f"{shown} was deleted; {format_bytes(size)} are free again."
+            return phrase("{shown} was deleted; {size} are free again.", shown=shown, size=format_bytes(size))
         folder = self._added(directory)
         if folder:
             self._write_folders(tuple(each for each in self.folders() if each != folder))
-            return f"{folder} is not looked into any more. Nothing in it was deleted."
+            return phrase("{folder} is not looked into any more. Nothing in it was deleted.", folder=folder)
         raise ShardboardError(
-            f"{directory.name} was not downloaded by Shardboard and is left alone.", "Delete it where it came from."
+            phrase("{name} was not downloaded by Shardboard and is left alone.", name=directory.name),
+            "Delete it where it came from.",
         )
 
     async def forget_folder(self, folder: Path) -> None:

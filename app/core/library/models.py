@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import ShardboardError
+from app.core.text import phrase
 
 BUILT_IN = "shardboard-tiny"
-_NAME_THE_FOLDER = "Name the folder that holds config.json and *.safetensors."
+_NAME_THE_FOLDER = phrase("Name the folder that holds config.json and *.safetensors.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,8 @@ def resolve_model(
     if name_or_directory and path.is_dir():
         return _model_directory(path)
     if path.is_file() or path.is_absolute():
-        what = "is a file, not a folder" if path.exists() else "does not exist"
-        raise ShardboardError(f"{path} {what}.", _NAME_THE_FOLDER)
+        cause = phrase("{path} is a file, not a folder.", path=path)
+        raise ShardboardError(cause if path.exists() else phrase("{path} does not exist.", path=path), _NAME_THE_FOLDER)
     models = find_models(folders, downloads, usual)
     for model in models:
         if name_or_directory in (model.name, model.name.rpartition("/")[2]):
@@ -76,15 +77,17 @@ def resolve_model(
     close = difflib.get_close_matches(name_or_directory.lower(), names, 5, 0.4)
     near = list(dict.fromkeys(names[each] for each in close))[:3] or [model.name for model in models][:5]
     raise ShardboardError(
-        f'There is no model "{name_or_directory}" here.',
-        f"Name a folder, or one of: {', '.join(near)}." if near else "",
+        phrase('There is no model "{name_or_directory}" here.', name_or_directory=name_or_directory),
+        phrase("Name a folder, or one of: {names}.", names=", ".join(near)) if near else "",
     )
 
 
 def _model_directory(path: Path) -> Path:
-    lacks = "config.json" if not (path / "config.json").is_file() else "weights (*.safetensors)"
+    lacks = "config.json" if not (path / "config.json").is_file() else phrase("weights (*.safetensors)")
     if lacks == "config.json" or not any(path.glob("*.safetensors")):
-        raise ShardboardError(f"{path} is not a model: it has no {lacks}.", _NAME_THE_FOLDER)
+        raise ShardboardError(
+            phrase("{path} is not a model: it has no {lacks}.", path=path, lacks=lacks), _NAME_THE_FOLDER
+        )
     return path.resolve()
 
 

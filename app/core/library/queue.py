@@ -16,12 +16,13 @@ from typing import Any
 from app.core.errors import ShardboardError
 from app.core.library.download import INCOMING, Downloader, Progress, Stopped
 from app.core.library.hub import Hub, repository_name
+from app.core.text import phrase
 from shardd.host import atomic_write, format_bytes
 
 SHOW_S = 0.1
 RATE_S = 5.0
 WRITE_S = 3.0
-WAITING = "Waiting for its turn."
+WAITING = phrase("Waiting for its turn.")
 UNDER_WAY = ("queued", "running", "waiting", "verifying")
 
 
@@ -81,7 +82,9 @@ class DownloadQueue:
         """Queues a download, or takes a paused or failed one up again. Raises ShardboardError for a wrong name."""
         repo = repository_name(text)
         if repo is None:
-            raise ShardboardError(f'"{text}" is not the name of a model on the hub.', "Write it as owner/name.")
+            raise ShardboardError(
+                phrase('"{text}" is not the name of a model on the hub.', text=text), "Write it as owner/name."
+            )
         known = self._downloads.get(repo)
         self._paused.discard(repo)
         if known is None or known.state == "done":
@@ -98,7 +101,7 @@ class DownloadQueue:
             self._paused.add(repo)
             stop.set()
         elif (known := self._downloads.get(repo)) and known.state == "queued":
-            self._set(replace(known, state="paused", text="Paused."))
+            self._set(replace(known, state="paused", text=phrase("Paused.")))
 
     async def cancel(self, repo: str) -> None:
         """Ends a download, deletes what has come of it and takes it off the list."""
@@ -145,21 +148,28 @@ class DownloadQueue:
         stop = self._stops[repo] = threading.Event()
         meter = _Meter(lambda progress: self._show(repo, progress))
         progress = Progress(lambda: meter.moved(loop, progress))
-        self._set(replace(download, state="running", text="Asking the hub."))
+        self._set(replace(download, state="running", text=phrase("Asking the hub.")))
         worker = Downloader(self._hub, self._root, progress, stop)
         try:
             await asyncio.to_thread(worker.run, repo, download.revision)
         except Stopped:
             # Stopped by the end of the program, it is still wanted.
             asked = repo in self._paused
-            self._end(repo, "paused" if asked else "queued", "Paused." if asked else WAITING)
+            self._end(repo, "paused" if asked else "queued", phrase("Paused.") if asked else WAITING)
         except ShardboardError as error:
             self._end(repo, "failed", str(error))
         except OSError as error:
-            self._end(repo, "failed", f"{repo} cannot be saved: {error.strerror or error}.")
+            self._end(
+                repo,
+                "failed",
+                phrase("{repo} cannot be saved: {strerror}.", repo=repo, strerror=error.strerror or error),
+            )
         else:
-            text = (
-                f"{repo} is here: {format_bytes(progress.total)}, {format_bytes(progress.fetched)} of it fetched now."
+            text = phrase(
+                "{repo} is here: {total}, {fetched} of it fetched now.",
+                repo=repo,
+                total=format_bytes(progress.total),
+                fetched=format_bytes(progress.fetched),
             )
             self._downloads[repo] = replace(
                 self._downloads[repo],
@@ -184,7 +194,7 @@ class DownloadQueue:
         rate = meter.rate
         left = (progress.total - progress.done) / rate if rate else None
         state = "waiting" if progress.waiting else "verifying" if progress.verifying else "running"
-        text = progress.waiting or ("Checking what came." if progress.verifying else "Downloading.")
+        text = progress.waiting or (phrase("Checking what came.") if progress.verifying else phrase("Downloading."))
         self._downloads[repo] = replace(
             known,
             state=state,

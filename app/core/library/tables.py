@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from app.core.errors import ShardboardError
+from app.core.text import phrase
 from shardd.model.headers import ITEM_BYTES, TensorInfo
 from shardd.model.inventory import Inventory
 from shardd.model.survey import Description, survey_description
@@ -61,7 +62,12 @@ def read_table(path: Path, bits: int | None = None, config: Path | None = None) 
         return _read(path, bits, config)
     except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
         raise ShardboardError(
-            f"{path.name} is not a table of a model's tensors ({type(error).__name__}: {str(error)[:80]}).",
+            phrase(
+                "{name} is not a table of a model's tensors ({name_2}: {error}).",
+                name=path.name,
+                name_2=type(error).__name__,
+                error=str(error)[:80],
+            ),
             "Name a model.",
         ) from error
 
@@ -74,11 +80,16 @@ def _read(path: Path, bits: int | None, config: Path | None) -> TableModel:
         variants = {int(each["bits"]): each for each in table["variants"]}
         name, model_type = str(table["model"]), str(table["model_type"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ShardboardError(f"{path.name} is not a table of a model's tensors: {error}.", "Name a model.") from None
+        raise ShardboardError(
+            phrase("{name} is not a table of a model's tensors: {error}.", name=path.name, error=error), "Name a model."
+        ) from None
     chosen = bits or next(iter(variants), 0)
     if chosen not in variants:
         known = ", ".join(str(each) for each in variants)
-        raise ShardboardError(f"{path.name} has no variant of {chosen} bits.", f"It has: {known}.")
+        raise ShardboardError(
+            phrase("{name} has no variant of {chosen} bits.", name=path.name, chosen=chosen),
+            phrase("It has: {known}.", known=known),
+        )
     facts = _config_beside(path, config)
     tensors = _tensors(variants[chosen])
     if facts is None:
@@ -105,9 +116,11 @@ def _config_beside(path: Path, config: Path | None) -> dict[str, Any] | None:
             try:
                 return cast("dict[str, Any]", json.loads(place.read_text()))
             except (OSError, ValueError) as error:
-                raise ShardboardError(f"{place.name} is not a config.json: {error}.") from None
+                raise ShardboardError(
+                    phrase("{name} is not a config.json: {error}.", name=place.name, error=error)
+                ) from None
     if config:
-        raise ShardboardError(f"{config} does not exist.")
+        raise ShardboardError(phrase("{config} does not exist.", config=config))
     return None
 
 
@@ -120,7 +133,7 @@ def _tensors(variant: dict[str, Any]) -> tuple[tuple[str, str, tuple[int, ...]],
     try:
         return tuple((name, DTYPES[facts["dtype"]], tuple(map(int, facts["shape"]))) for name, facts in named.items())
     except (KeyError, TypeError, ValueError) as error:
-        raise ShardboardError(f"The table holds a tensor that cannot be read: {error}.") from None
+        raise ShardboardError(phrase("The table holds a tensor that cannot be read: {error}.", error=error)) from None
 
 
 def _inventory_of_shapes(

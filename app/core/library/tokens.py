@@ -10,6 +10,7 @@ import keyring
 import keyring.errors
 from huggingface_hub import get_token
 
+from app.core.text import phrase
 from shardd.host import atomic_write
 
 SERVICE = "shardboard"
@@ -26,7 +27,11 @@ class TokenStore:
     @property
     def place(self) -> str:
         """Where a token is kept, in words."""
-        return "the system's keychain" if self._keychain else f"the file {self._file}, which only you can read"
+        return (
+            phrase("the system's keychain")
+            if self._keychain
+            else phrase("the file {file}, which only you can read", file=self._file)
+        )
 
     def get(self) -> str | None:
         """Ours, else what the environment or the Hugging Face client has."""

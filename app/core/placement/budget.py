@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from app.core.placement.placement import Placement, Problem
+from app.core.text import phrase
 from shardd.host import format_bytes
 from shardd.stage.orders import DRAFTED_SEQUENCES
 
@@ -134,16 +135,27 @@ def memory_problems(
         extra = drafting if stage.first == 0 else 0
         wanted = needs(inventory, stage.first, stage.last, context_tokens).total + extra
         if wanted > free:
-            who = "its layers and the draft model" if extra else "its layers"
-            without = ", or deploy without the draft model" if extra else ""
-            sentence = (
-                f"{stage.node} lacks {format_bytes(wanted - free)}: {who} need {format_bytes(wanted)} and "
-                f"{format_bytes(free)} are free. Move layers to another machine or choose a smaller context{without}."
+            who = phrase("its layers and the draft model") if extra else phrase("its layers")
+            without = phrase(", or deploy without the draft model") if extra else ""
+            sentence = phrase(
+                "{node} lacks {wanted}: {who} need {wanted_2} and {free} are free. Move layers "
+                "to another machine or choose a smaller context{without}.",
+                node=stage.node,
+                wanted=format_bytes(wanted - free),
+                who=who,
+                wanted_2=format_bytes(wanted),
+                free=format_bytes(free),
+                without=without,
             )
             if beside:
-                sentence = (
-                    f"{stage.node} lacks {format_bytes(wanted - free)} to load {who} while the present ones still run: "
-                    f"they need {format_bytes(wanted)} and {format_bytes(free)} are free."
+                sentence = phrase(
+                    "{node} lacks {wanted} to load {who} while the present ones still run: they "
+                    "need {wanted_2} and {free} are free.",
+                    node=stage.node,
+                    wanted=format_bytes(wanted - free),
+                    who=who,
+                    wanted_2=format_bytes(wanted),
+                    free=format_bytes(free),
                 )
             found.append(Problem("memory", stage.node, sentence))
     return tuple(found)

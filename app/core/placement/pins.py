@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.core.placement.placement import Placement, StageRange
 from app.core.placement.solver import NodeCapacity, WhyNot, balance
+from app.core.text import phrase
 
 if TYPE_CHECKING:
     from shardd.model.inventory import Inventory
@@ -67,6 +68,11 @@ def balance_around(
     for stage in pinned:
         if stage.node not in known:
             return WhyNot(
-                f"{stage.node} is not ready and its layers {stage.first} to {stage.last} are pinned there: unpin them."
+                phrase(
+                    "{node} is not ready and its layers {first} to {last} are pinned there: unpin them.",
+                    node=stage.node,
+                    first=stage.first,
+                    last=stage.last,
+                )
             )
     return balance(inventory, pinned_order(placement, pins, capacities), context_tokens, pinned)

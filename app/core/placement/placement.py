@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from app.core.errors import UsageError
+from app.core.text import phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +173,18 @@ def parse_placement(text: str, node_names: Sequence[str], layer_count: int) -> P
     for part, match in zip(parts, matches, strict=True):
         if match is None:
             raise UsageError(
-                f'"{part}" is not a layer range.', "Write ranges such as 0-3,4-7 or mini-1=0-3,mini-2=4-7."
+                phrase('"{part}" is not a layer range.', part=part),
+                phrase("Write ranges such as 0-3,4-7 or mini-1=0-3,mini-2=4-7."),
             )
     named = [match["node"] is not None for match in matches if match]
     if any(named) and not all(named):
-        raise UsageError("Some ranges name a node and some do not.", "Name all of them or none.")
+        raise UsageError(phrase("Some ranges name a node and some do not."), phrase("Name all of them or none."))
     if not any(named) and len(parts) > len(node_names):
         raise UsageError(
-            f"{len(parts)} ranges were given for {len(node_names)} machines.",
-            "Give one range a machine, or add machines.",
+            phrase(
+                "{parts} ranges were given for {node_names} machines.", parts=len(parts), node_names=len(node_names)
+            ),
+            phrase("Give one range a machine, or add machines."),
         )
     stages = tuple(
         StageRange(
@@ -208,11 +212,11 @@ def problems(
     "forbidden_cut". Memory is budget.memory_problems' business.
     """
     if not placement.stages:
-        return (Problem("empty", "", "No layer is placed: drag layers onto a machine."),)
+        return (Problem("empty", "", phrase("No layer is placed: drag layers onto a machine.")),)
     ordered = sorted(placement.stages, key=lambda stage: stage.first)
     if ordered != list(placement.stages) and not _range_problems(ordered, placement.layer_count, forbidden_cuts or {}):
         written = placement_text(replace(placement, stages=tuple(ordered)))
-        sentence = f"The ranges are not in the order of the layers: write {written}."
+        sentence = phrase("The ranges are not in the order of the layers: write {written}.", written=written)
         found = [Problem("wrong_order", "", sentence)]
     else:
         found = _range_problems(placement.stages, placement.layer_count, forbidden_cuts or {})
@@ -224,9 +228,13 @@ def _node_problems(placement: Placement, node_names: Collection[str]) -> Iterato
     for node in placement.nodes:
         if node not in node_names:
             known = ", ".join(sorted(node_names)) or "none"
-            yield Problem("unknown_node", node, f"There is no machine named {node}. Known machines: {known}.")
+            yield Problem(
+                "unknown_node",
+                node,
+                phrase("There is no machine named {node}. Known machines: {known}.", node=node, known=known),
+            )
         elif node in seen:
-            yield Problem("node_twice", node, f"{node} is named twice: give it one range.")
+            yield Problem("node_twice", node, phrase("{node} is named twice: give it one range.", node=node))
         seen.add(node)
 
 
@@ -236,41 +244,89 @@ def _range_problems(stages: Sequence[StageRange], count: int, forbidden_cuts: Ma
     for stage in stages:
         node, first = stage.node, stage.first
         if stage.last < first:
-            found.append(Problem("reversed", node, f"{_words(stage)} run backwards: write {stage.last}-{first}."))
+            found.append(
+                Problem(
+                    "reversed",
+                    node,
+                    phrase(
+                        "{words} run backwards: write {last}-{first}.",
+                        words=_words(stage),
+                        last=stage.last,
+                        first=first,
+                    ),
+                )
+            )
             continue
         if first < 0 or stage.last >= count:
-            sentence = f"{node} is given {_span(first, stage.last).lower()}, but the model's last layer is {count - 1}."
+            sentence = phrase(
+                "{node} is given {layers}, but the model's last layer is {count}.",
+                node=node,
+                layers=_layers(first, stage.last),
+                count=count - 1,
+            )
             found.append(Problem("out_of_range", node, sentence))
         if expected < first < count:
             remedy = (
-                f"extend {before} to layer {first - 1} or start {node} at layer {expected}"
+                phrase(
+                    "extend {before} to layer {first} or start {node} at layer {expected}",
+                    before=before,
+                    first=first - 1,
+                    node=node,
+                    expected=expected,
+                )
                 if before
-                else (f"start {node} at layer {expected}")
+                else (phrase("start {node} at layer {expected}", node=node, expected=expected))
             )
             found.append(_gap(node, expected, first - 1, remedy))
         elif 0 <= first < expected:
-            remedy = f"start {node} at layer {expected}" if stage.last >= expected else f"take them from {node}"
-            shared = _span(first, min(stage.last, expected - 1)).lower()
-            sentence = f"{before} and {node} overlap at {shared}: {remedy}."
+            remedy = (
+                phrase("start {node} at layer {expected}", node=node, expected=expected)
+                if stage.last >= expected
+                else phrase("take them from {node}", node=node)
+            )
+            shared = _layers(first, min(stage.last, expected - 1))
+            sentence = phrase(
+                "{before} and {node} overlap at {shared}: {remedy}.",
+                before=before,
+                node=node,
+                shared=shared,
+                remedy=remedy,
+            )
             found.append(Problem("overlap", node, sentence))
         elif first in forbidden_cuts and 0 < first < count:
-            sentence = f"The model cannot be cut before layer {first} ({forbidden_cuts[first]}): move that boundary."
+            sentence = phrase(
+                "The model cannot be cut before layer {first} ({forbidden_cuts}): move that boundary.",
+                first=first,
+                forbidden_cuts=forbidden_cuts[first],
+            )
             found.append(Problem("forbidden_cut", node, sentence))
         if stage.last >= expected:
             expected, before = stage.last + 1, node
     if expected < count:
         node = before or stages[-1].node
-        found.append(_gap(node, expected, count - 1, f"extend {node} to layer {count - 1}"))
+        found.append(
+            _gap(node, expected, count - 1, phrase("extend {node} to layer {count}", node=node, count=count - 1))
+        )
     return found
 
 
 def _gap(node: str, first: int, last: int, remedy: str) -> Problem:
-    return Problem("gap", node, f"{_span(first, last)} {'is' if first == last else 'are'} on no machine: {remedy}.")
+    return Problem(
+        "gap",
+        node,
+        phrase("Layer {first} is on no machine: {remedy}.", first=first, remedy=remedy)
+        if first == last
+        else phrase("Layers {first} to {last} are on no machine: {remedy}.", first=first, last=last, remedy=remedy),
+    )
 
 
-def _span(first: int, last: int) -> str:
-    return f"Layer {first}" if first == last else f"Layers {first} to {last}"
+def _layers(first: int, last: int) -> str:
+    return (
+        phrase("layer {first}", first=first)
+        if first == last
+        else phrase("layers {first} to {last}", first=first, last=last)
+    )
 
 
 def _words(stage: StageRange) -> str:
-    return f"Layers {stage.first} to {stage.last} on {stage.node}"
+    return phrase("Layers {first} to {last} on {node}", first=stage.first, last=stage.last, node=stage.node)

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from app.core.errors import ShardboardError
 from app.core.placement.placement import Placement, StageRange, problems
+from app.core.text import listed, phrase
 from shardd.host import atomic_write, read_file
 
 LARGEST_FILE = 1 << 20
@@ -47,13 +48,19 @@ def restore(saved: SavedPlacement, nodes: Collection[str], layer_count: int) -> 
     placement = saved.placement
     if placement.layer_count != layer_count:
         raise ShardboardError(
-            f'"{saved.name}" was saved for {placement.layer_count} layers and {saved.model} has {layer_count} now.',
+            phrase(
+                '"{name}" was saved for {layer_count} layers and {model} has {layer_count_2} now.',
+                name=saved.name,
+                layer_count=placement.layer_count,
+                model=saved.model,
+                layer_count_2=layer_count,
+            ),
             "Place the layers anew and save them again.",
         )
     missing = [name for name in placement.nodes if name not in nodes]
     if len(missing) == len(placement.stages):
         raise ShardboardError(
-            f'None of the machines of "{saved.name}" is here: {", ".join(missing)}.',
+            phrase('None of the machines of "{name}" is here: {missing}.', name=saved.name, missing=", ".join(missing)),
             "Add one of them, or place the layers anew.",
         )
     told: list[str] = []
@@ -62,8 +69,19 @@ def restore(saved: SavedPlacement, nodes: Collection[str], layer_count: int) -> 
         assert stage is not None
         after = placement.remove(name)
         took = [each.node for each in after.stages if each.first <= stage.last and each.last >= stage.first]
-        layers = f"layer {stage.first}" if stage.layers == 1 else f"layers {stage.first} to {stage.last}"
-        told.append(f"{name} is not among your machines now: {layers} went to {' and '.join(took)}.")
+        layers = (
+            phrase("layer {first}", first=stage.first)
+            if stage.layers == 1
+            else phrase("layers {first} to {last}", first=stage.first, last=stage.last)
+        )
+        told.append(
+            phrase(
+                "{name} is not among your machines now: {layers} went to {took}.",
+                name=name,
+                layers=layers,
+                took=listed(took),
+            )
+        )
         placement = after
     kept = frozenset(pin for pin in saved.pins if placement.stage_of(pin) == saved.placement.stage_of(pin))
     return Restored(placement, kept, tuple(told))
@@ -77,7 +95,9 @@ def read_saved(file: Path) -> tuple[tuple[SavedPlacement, ...], str]:
     except FileNotFoundError:
         return (), ""
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return (), f"The saved placements in {file} could not be read. They are set aside when you save one."
+        return (), phrase(
+            "The saved placements in {file} could not be read. They are set aside when you save one.", file=file
+        )
 
 
 def _entry(table: dict[str, Any]) -> SavedPlacement:
@@ -117,20 +137,25 @@ class SavedPlacements:
         """Keeps it; one of the same name and model is replaced. Raises ShardboardError."""
         name = " ".join(saved.name.split())
         if not name or len(name) > LONGEST_NAME:
-            raise ShardboardError("A placement needs a name.", f"Choose one of at most {LONGEST_NAME} letters.")
+            raise ShardboardError(
+                "A placement needs a name.",
+                phrase("Choose one of at most {longest_name} letters.", longest_name=LONGEST_NAME),
+            )
         if not saved.placement.stages:
             raise ShardboardError("No layer is placed.", "Place the layers first.")
         named = SavedPlacement(name, saved.model, saved.placement, saved.context, saved.pins)
         others = tuple(each for each in self._all if (each.name, each.model) != (name, saved.model))
         if sum(each.model == saved.model for each in others) >= MOST:
-            raise ShardboardError(f"{MOST} placements of {saved.model} are saved.", "Delete one first.")
+            raise ShardboardError(
+                phrase("{most} placements of {model} are saved.", most=MOST, model=saved.model), "Delete one first."
+            )
         self._write((*others, named))
 
     def delete(self, model: str, name: str) -> None:
         """Forgets it. Raises ShardboardError where there is none of this name."""
         left = tuple(each for each in self._all if (each.name, each.model) != (name, model))
         if len(left) == len(self._all):
-            raise ShardboardError(f'There is no saved placement "{name}" of {model}.')
+            raise ShardboardError(phrase('There is no saved placement "{name}" of {model}.', name=name, model=model))
         self._write(left)
 
     def _write(self, entries: tuple[SavedPlacement, ...]) -> None:
@@ -151,6 +176,10 @@ class SavedPlacements:
                     os.replace(self._file, self._file.with_name(self._file.name + ".damaged"))
             atomic_write(self._file, json.dumps({"placements": rows}, indent=1, ensure_ascii=False).encode())
         except OSError as error:
-            cause = f"The placements could not be written to {self._file}: {error.strerror or error}."
+            cause = phrase(
+                "The placements could not be written to {file}: {strerror}.",
+                file=self._file,
+                strerror=error.strerror or error,
+            )
             raise ShardboardError(cause, "Nothing was changed.") from None
         self._all, self.problem = entries, ""

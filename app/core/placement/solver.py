@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.core.placement.budget import computing_bytes, layer_kv_bytes, layer_slack_bytes
 from app.core.placement.placement import Placement, StageRange
+from app.core.text import listed, phrase
 from shardd.host import format_bytes
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def balance(
     With speeds known, machines that make nothing faster get nothing; otherwise as few as possible get nothing.
     """
     if not nodes:
-        return WhyNot("There is no machine to place layers on: add one.")
+        return WhyNot(phrase("There is no machine to place layers on: add one."))
     weights = weights_table(inventory)
     wanted = _wanted_table(inventory, weights, context_tokens)
     by_speed = all(node.seconds_per_byte for node in nodes)
@@ -229,14 +230,16 @@ def _explain(count: int, wanted: Table, nodes: Sequence[NodeCapacity]) -> str:
     whole = wanted[count - 1][0]
     free = sum(node.available_bytes for node in nodes)
     if whole > free:
-        return (
-            f"The model needs about {format_bytes(whole)} and the machines have {format_bytes(free)} free together: "
-            f"{format_bytes(whole - free)} are missing. Add a machine, close programs, or choose a smaller context or "
-            "model."
+        return phrase(
+            "The model needs about {whole} and the machines have {free} free together: {whole_2} "
+            "are missing. Add a machine, close programs, or choose a smaller context or model.",
+            whole=format_bytes(whole),
+            free=format_bytes(free),
+            whole_2=format_bytes(whole - free),
         )
-    return (
-        "The layers do not fit the machines one by one, although their memory would be enough together: "
-        "free memory on the smallest, or choose a smaller context."
+    return phrase(
+        "The layers do not fit the machines one by one, although their memory would be enough "
+        "together: free memory on the smallest, or choose a smaller context."
     )
 
 
@@ -245,9 +248,12 @@ def _explain_pins(pinned: Sequence[StageRange], wanted: Table, nodes: Sequence[N
     for stage in pinned:
         lacks = wanted[stage.last][stage.first] - room.get(stage.node, 0)
         if lacks > 0:
-            return (
-                f"{stage.node} lacks {format_bytes(lacks)} for its pinned layers {stage.first} to {stage.last}: "
-                "unpin them, or free memory there."
+            return phrase(
+                "{node} lacks {lacks} for its pinned layers {first} to {last}: unpin them, or free memory there.",
+                node=stage.node,
+                lacks=format_bytes(lacks),
+                first=stage.first,
+                last=stage.last,
             )
-    names = " and ".join(dict.fromkeys(stage.node for stage in pinned))
-    return f"No placement fits while the layers of {names} stay where they are: unpin a range."
+    names = listed(dict.fromkeys(stage.node for stage in pinned))
+    return phrase("No placement fits while the layers of {names} stay where they are: unpin a range.", names=names)

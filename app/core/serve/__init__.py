@@ -1,1 +1,1 @@
-"""The OpenAI-compatible API: its words here, its server in a later version."""
+"""The OpenAI-compatible HTTP API: its words, what it answers, its server, and who may ask."""

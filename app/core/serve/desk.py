@@ -15,6 +15,7 @@ from app.core.serve.guard import is_loopback
 from app.core.serve.recipes import api_address
 from app.core.settings.settings import Settings
 from app.core.snapshot import Level
+from app.core.text import phrase
 from app.core.watching import Watched
 from shardd.host import addresses
 
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
     from app.core.controller import Controller
     from app.core.serve.server import ApiServer
 
-NEEDS_KEY = "Others on the network could use the API without a key."
-OFF = "The API is off."
+NEEDS_KEY = phrase("Others on the network could use the API without a key.")
+OFF = phrase("The API is off.")
 
 
 class ApiState(enum.Enum):
-    STOPPED = "stopped"
-    STARTING = "starting"
-    RUNNING = "running"
-    FAILED = "not running"
+    STOPPED = phrase("stopped")
+    STARTING = phrase("starting")
+    RUNNING = phrase("running")
+    FAILED = phrase("not running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class ApiView:
 def why_not(settings: Settings) -> str:
     """Why the API cannot run with these settings, with what can be done; "" where it can."""
     if not settings.api_key and not is_loopback(settings.api_host):
-        return f"{NEEDS_KEY} Make a key, or let only this machine use it."
+        return phrase("{needs_key} Make a key, or let only this machine use it.", needs_key=NEEDS_KEY)
     return ""
 
 
@@ -85,7 +86,7 @@ class ApiDesk:
             await self._end()
             self._show(ApiState.STOPPED, OFF)
             if ran:
-                self._log.add(Level.INFO, "", "The API was stopped.")
+                self._log.add(Level.INFO, "", phrase("The API was stopped."))
 
     def settings_changed(self) -> None:
         """Starts again where what it listens to or asks for is another now; answers by it end then."""
@@ -116,22 +117,27 @@ class ApiDesk:
         if refusal:
             self._show(ApiState.FAILED, refusal)
             return
-        self._show(ApiState.STARTING, "The API starts.")
+        self._show(ApiState.STARTING, phrase("The API starts."))
         try:
             server = await asyncio.to_thread(self._make, settings)  # the first time brings a web server along
             await server.start()
         except SentenceError as error:
-            self._fail(error.cause, "Choose another port, or stop the program that uses this one.")
+            self._fail(error.cause, phrase("Choose another port, or stop the program that uses this one."))
             return
         except OSError as error:
             self._fail(
-                f"The API cannot listen at {settings.api_host}: {error.strerror or error}.", "Check the address."
+                phrase(
+                    "The API cannot listen at {api_host}: {strerror}.",
+                    api_host=settings.api_host,
+                    strerror=error.strerror or error,
+                ),
+                phrase("Check the address."),
             )
             return
         self._server = server
         self._waiting = asyncio.create_task(self._watch_end(server), name="api-end")
         address = api_address(settings.api_host, server.port, await asyncio.to_thread(addresses))
-        self._show(ApiState.RUNNING, f"The API runs at {address}/v1.", address)
+        self._show(ApiState.RUNNING, phrase("The API runs at {address}/v1.", address=address), address)
         self._log.add(Level.INFO, "", self.view.text)
 
     def _make(self, settings: Settings) -> ApiServer:
@@ -153,7 +159,7 @@ class ApiDesk:
             await asyncio.shield(server.wait())
         if self._server is server:
             self._server = None
-            self._fail("The API ended by itself.", "Start it again.")
+            self._fail(phrase("The API ended by itself."), phrase("Start it again."))
 
     def _fail(self, cause: str, remedy: str) -> None:
         error = ShardboardError(cause, remedy)

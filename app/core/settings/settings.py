@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 from app.core.errors import SentenceError, UsageError
+from app.core.text import phrase
 from shardd.host import format_bytes, parse_size
 
 APPEARANCES: Final = ("system", "dark", "light")
@@ -81,10 +82,15 @@ def change(settings: Settings, changes: Mapping[str, object]) -> Settings:
     known = {each.name: each for each in choices()}
     for name, value in changes.items():
         if name not in known:
-            raise UsageError(f'There is no setting "{name}".', f"There are: {', '.join(known)}.")
+            raise UsageError(
+                phrase('There is no setting "{name}".', name=name),
+                phrase("There are: {known}.", known=", ".join(known)),
+            )
         problem = known[name].wrong(value)
         if problem:
-            raise UsageError(f"{name} {problem}.", f"It is {known[name].what}.")
+            raise UsageError(
+                phrase("{name} {problem}.", name=name, problem=problem), phrase("It is {what}.", what=known[name].what)
+            )
     return replace(settings, **cast("dict[str, Any]", dict(changes)))
 
 
@@ -92,13 +98,19 @@ def read_choice(name: str, text: str) -> object:
     """The value that a person wrote for a setting. Raises UsageError."""
     found = next((each for each in choices() if each.name == name), None)
     if found is None:
-        raise UsageError(f'There is no setting "{name}".', f"There are: {', '.join(each.name for each in choices())}.")
+        raise UsageError(
+            phrase('There is no setting "{name}".', name=name),
+            phrase("There are: {choices}.", choices=", ".join(each.name for each in choices())),
+        )
     try:
         return found.read(text)
     except SentenceError as error:
         raise UsageError(error.cause, error.remedy) from None
     except ValueError:
-        raise UsageError(f'"{text}" cannot be the value of {name}.', f"It is {found.what}.") from None
+        raise UsageError(
+            phrase('"{text}" cannot be the value of {name}.', text=text, name=name),
+            phrase("It is {what}.", what=found.what),
+        ) from None
 
 
 def from_table(table: Mapping[str, object]) -> tuple[Settings, tuple[str, ...]]:
@@ -110,7 +122,7 @@ def from_table(table: Mapping[str, object]) -> tuple[Settings, tuple[str, ...]]:
             value = table[each.name]
             wrong = each.wrong(value)
             if wrong:
-                problems.append(f"{each.name} {wrong}; the usual value is used.")
+                problems.append(phrase("{name} {wrong}; the usual value is used.", name=each.name, wrong=wrong))
             else:
                 good[each.name] = float(cast("float", value)) if each.name == "text_scale" else value
     return replace(Settings(), **good), tuple(problems)
@@ -144,56 +156,68 @@ def shown(settings: Settings, name: str) -> str:
 
 def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:
     def wrong(value: object) -> str:
-        return "" if value in words else f"is none of {', '.join(words)}"
+        return "" if value in words else phrase("is none of {words}", words=", ".join(words))
 
     return wrong
 
 
 def _wrong_scale(value: object) -> str:
     good = type(value) in (int, float) and LEAST_SCALE <= cast("float", value) <= MOST_SCALE
-    return "" if good else f"is not between {LEAST_SCALE} and {MOST_SCALE:g}"
+    return (
+        ""
+        if good
+        else phrase("is not between {least_scale} and {most_scale:g}", least_scale=LEAST_SCALE, most_scale=MOST_SCALE)
+    )
 
 
 def _wrong_context(value: object) -> str:
     good = type(value) is int and LEAST_CONTEXT <= value <= MOST_CONTEXT
-    return "" if good else f"is not between {LEAST_CONTEXT:,} and {MOST_CONTEXT:,} tokens"
+    return (
+        ""
+        if good
+        else phrase(
+            "is not between {least_context:,} and {most_context:,} tokens",
+            least_context=LEAST_CONTEXT,
+            most_context=MOST_CONTEXT,
+        )
+    )
 
 
 def _wrong_reserves(value: object) -> str:
     if not isinstance(value, Mapping):
-        return "is not a table of machines"
+        return phrase("is not a table of machines")
     entries = cast("Mapping[object, object]", value).items()
     good = all(isinstance(name, str) and type(kept) is int and 0 <= kept < 1 << 50 for name, kept in entries)
-    return "" if good else "has something that is not a size"
+    return "" if good else phrase("has something that is not a size")
 
 
 def _wrong_folder(value: object) -> str:
-    return "" if isinstance(value, str) and (not value or value.startswith("/")) else "is not a whole path"
+    return "" if isinstance(value, str) and (not value or value.startswith("/")) else phrase("is not a whole path")
 
 
 def _wrong_host(value: object) -> str:
     if not isinstance(value, str):
-        return "is not an address"
+        return phrase("is not an address")
     try:
         ipaddress.ip_address(value)
     except ValueError:
-        return "" if HOST_NAME.fullmatch(value) else "is not an address"
+        return "" if HOST_NAME.fullmatch(value) else phrase("is not an address")
     return ""
 
 
 def _wrong_port(value: object) -> str:
-    return "" if type(value) is int and 0 < value < 65536 else "is not between 1 and 65,535"
+    return "" if type(value) is int and 0 < value < 65536 else phrase("is not between 1 and 65,535")
 
 
 def _wrong_key(value: object) -> str:
     """It travels in a header: visible letters of ASCII alone."""
     if not isinstance(value, str) or len(value) > MOST_KEY_LENGTH:
-        return f"is longer than {MOST_KEY_LENGTH} letters"
-    return "" if all("!" <= letter <= "~" for letter in value) else "has a space or a letter beyond ASCII"
+        return phrase("is longer than {most_key_length} letters", most_key_length=MOST_KEY_LENGTH)
+    return "" if all("!" <= letter <= "~" for letter in value) else phrase("has a space or a letter beyond ASCII")
 
 
 def _wrong_switch(value: object) -> str:
-    return "" if type(value) is bool else "is neither yes nor no"
+    return "" if type(value) is bool else phrase("is neither yes nor no")
 
 
 def _read_number(text: str) -> int:

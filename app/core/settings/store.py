@@ -13,6 +13,7 @@ from typing import Any, cast
 from app.core.errors import ShardboardError
 from app.core.paths import ControllerPaths
 from app.core.settings.settings import Settings, change, from_table, to_table
+from app.core.text import joined, phrase
 from app.core.watching import Watched
 from shardd.host import atomic_write, read_file
 
@@ -38,15 +39,26 @@ def read_settings(file: Path) -> Found:
     except FileNotFoundError:
         return Found()
     except (OSError, ValueError, RecursionError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not what Shardboard wrote"
+        why = (
+            error.strerror
+            if isinstance(error, OSError) and error.strerror
+            else phrase("it is not what Shardboard wrote")
+        )
         return Found(
-            problem=f"The settings in {file} could not be read ({why}). The usual ones are in force.", damaged=True
+            problem=phrase(
+                "The settings in {file} could not be read ({why}). The usual ones are in force.", file=file, why=why
+            ),
+            damaged=True,
         )
     if not isinstance(table, dict):
-        return Found(problem=f"The file {file} holds no settings. The usual ones are in force.", damaged=True)
+        return Found(
+            problem=phrase("The file {file} holds no settings. The usual ones are in force.", file=file), damaged=True
+        )
     known = cast("dict[str, object]", table)
     settings, problems = from_table(known)
-    return Found(settings, " ".join(f"In {file.name}: {each}" for each in problems), known)
+    return Found(
+        settings, joined(phrase("In {file}: {problem}", file=file.name, problem=each) for each in problems), known
+    )
 
 
 def write_change(file: Path, changes: Mapping[str, object]) -> Settings:
@@ -63,7 +75,10 @@ def write_change(file: Path, changes: Mapping[str, object]) -> Settings:
         atomic_write(file, json.dumps(table, indent=1, ensure_ascii=False).encode())
     except OSError as error:
         raise ShardboardError(
-            f"The settings could not be written to {file}: {error.strerror or error}.", "Nothing was changed."
+            phrase(
+                "The settings could not be written to {file}: {strerror}.", file=file, strerror=error.strerror or error
+            ),
+            "Nothing was changed.",
         ) from None
     return settings
 

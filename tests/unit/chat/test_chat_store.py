@@ -62,6 +62,23 @@ def test_messages_that_were_taken_back_are_gone(store: ConversationStore) -> Non
     assert store.messages(key) == (HELLO,)
 
 
+def test_a_full_disk_is_named_and_what_was_saved_stays(store: ConversationStore) -> None:
+    kept = [StoredMessage("user", "Hello", {})]
+    key = store.save("", "first", {}, kept)
+    (pages,) = store._database.execute("PRAGMA page_count").fetchone()
+    store._database.execute(f"PRAGMA max_page_count = {pages}")
+    long = [*kept, StoredMessage("assistant", "x" * 100_000, {})]
+    for _ in range(2):  # also when it is tried again
+        with pytest.raises(sqlite3.OperationalError, match="disk is full"):
+            store.save(key, "first", {}, long)
+        with pytest.raises(sqlite3.OperationalError, match="disk is full"):
+            store.put(key, 1, long[1])
+        assert list(store.messages(key)) == kept
+    store._database.execute("PRAGMA max_page_count = 1000000")
+    store.save(key, "first", {}, long)
+    assert list(store.messages(key)) == long
+
+
 def test_the_latest_comes_first(store: ConversationStore, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1, 9))
     monkeypatch.setattr(module.time, "time", lambda: float(next(clock)))

@@ -21,7 +21,8 @@ from app.core.deployment.deployment import Deployment, LiveStage
 from app.core.errors import ShardboardError, UsageError
 from app.core.generation.request import GenerationResult, StageReport, StageTiming, TokenEvent
 from app.core.placement.placement import Placement, StageRange
-from app.core.snapshot import MemoryView, NodeState, NodeView, Snapshot
+from app.core.snapshot import MemoryView, NodeView, Snapshot
+from tests.made_up_nodes import node
 
 NODES = ("mini-1", "mini-2")
 PLACEMENT = Placement(8, (StageRange("mini-1", 0, 3), StageRange("mini-2", 4, 7)))
@@ -53,12 +54,20 @@ def answered(stream: int, began_ms: float, lap_ms: float = 10.0) -> Answered:
     return Answered(stream, tuple(marks), result)
 
 
-def node(name: str) -> NodeView:
-    return NodeView(
-        name, "192.0.2.7:7000", "ab", False, NodeState.READY, "", "Apple | M4", "macOS 26\n.1",
-        {"python": "3.11.7", "mlx": "0.32.4", "mlx-lm": "0.32.2", "shardd": "0.1.0"},
-        MemoryView(16_000_000_000, 1, 1, 1, 8_000_000_000, 1), 0, 5.0, 0, 1.25, None, (), None,
-    )  # fmt: skip
+def machine(name: str) -> NodeView:
+    return node(
+        name,
+        address="192.0.2.7:7000",
+        fingerprint="ab",
+        chip="Apple | M4",
+        os="macOS 26\n.1",
+        versions={"python": "3.11.7", "mlx": "0.32.4", "mlx-lm": "0.32.2", "shardd": "0.1.0"},
+        memory=MemoryView(16_000_000_000, 1, 1, 1, 8_000_000_000, 1),
+        swap_used=0,
+        cpu_percent=5.0,
+        disk_free=0,
+        round_trip_ms=1.25,
+    )
 
 
 @pytest.fixture
@@ -66,7 +75,7 @@ def measured() -> Measured:
     runs = (Run(1, (answered(0, 100), answered(1, 105))), Run(2, (answered(0, 300, 20.0), answered(1, 305, 20.0))))
     memory = [MemorySample(at, name, 500, 10 * at, 5, 900, 0, 1.5) for at in (0, 200, 400) for name in NODES]
     baseline = {"first_s": 0.02, "decode_tokens_per_s": 100.0, "token_ids": [0, 1, 2, 3]}
-    nodes = tuple(node(name) for name in NODES)
+    nodes = tuple(machine(name) for name in NODES)
     return Measured(runs, (baseline, baseline), tuple(memory), nodes, Snapshot(nodes=nodes))
 
 

@@ -7,7 +7,7 @@ import pytest
 from app.core.deployment.losses import Fate, Look, Mend, Seen, decide, on_spares, what_changed
 from app.core.placement.placement import Placement, StageRange
 
-R, E, M, A, D, P = Fate.READY, Fate.ENDED, Fate.MISSING, Fate.AWAY, Fate.DOUBTFUL, Fate.PARTED
+R, E, M, G, A, D, P = Fate.READY, Fate.ENDED, Fate.MISSING, Fate.RELEASED, Fate.AWAY, Fate.DOUBTFUL, Fate.PARTED
 PLACEMENT = Placement(12, (StageRange("a", 0, 3), StageRange("b", 4, 7), StageRange("c", 8, 11)))
 
 
@@ -26,6 +26,7 @@ def seen(*fates: Fate) -> list[Seen]:
         ((R, E, R), "", Mend(restart=(1,))),
         ((E, R, E), "", Mend(restart=(0, 2))),
         ((R, M, R), "", Mend(refill=(1,))),
+        ((R, G, G), "", Mend(refill=(1, 2))),
         ((R, A, R), "", Mend(move=(1,))),
         ((E, A, M), "", Mend(restart=(0,), refill=(2,), move=(1,))),
         ((R, E, R), "b", Mend(move=(1,))),

@@ -7,7 +7,8 @@ import pytest
 from app.core.generation.accounting import Condition, account, account_json, conditions, explain, laps
 from app.core.generation.request import StageTiming, TokenEvent
 from app.core.placement.placement import StageRange
-from app.core.snapshot import MemoryView, NodeState, NodeView
+from app.core.snapshot import MemoryView, NodeView
+from tests.made_up_nodes import node
 
 GB = 10**9
 Parts = tuple[float, float, float, float]  # hop, queue, compute, serialise
@@ -38,9 +39,7 @@ def placed(*layers: int) -> tuple[StageRange, ...]:
 
 def view(name: str, *, swap: int | None = 0, free: int = 8 * GB, cpu: float = 0.0) -> NodeView:
     memory = MemoryView(16 * GB, 1 * GB, 0, 0, free, free)
-    return NodeView(
-        name, "mini:1", "", False, NodeState.READY, "", "M4", "macOS", {}, memory, swap, cpu, 0, 1.0, None, (), None
-    )  # fmt: skip
+    return node(name, memory=memory, swap_used=swap, cpu_percent=cpu)
 
 
 EVEN: tuple[Parts, ...] = ((0.1, 0.1, 4.0, 0.0), (0.1, 0.1, 4.0, 0.0), (0.1, 0.1, 4.2, 0.0))
@@ -103,7 +102,10 @@ BOTH_FAR: tuple[Parts, ...] = ((4.0, 0.0, 1.0, 0.0), (4.0, 0.0, 1.0, 0.0))
 PACKS: tuple[Parts, ...] = ((0.0, 0.0, 2.0, 0.0), (0.0, 0.0, 1.0, 7.0))
 WAITS: tuple[Parts, ...] = ((0.0, 6.0, 2.0, 0.0), (0.0, 0.0, 2.0, 0.0))
 
-SECOND, FIRST = "62 % of each token is stage 2 on mini-2", "99 % of each token is stage 1 on mini-1"
+SECOND, FIRST = (
+    "62 % of each token is computing in stage 2 on mini-2",
+    "99 % of each token is computing in stage 1 on mini-1",
+)
 ALIKE = "95 % of each token is computing, about equal on all 3 stages"
 
 SWAPS = Condition(16 * GB, 8 * GB, GB, 10**8)

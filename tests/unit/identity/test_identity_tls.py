@@ -26,6 +26,7 @@ from shardd.identity import (
     fingerprint_of,
     parse_certificate,
 )
+from shardd.identity.accepted import is_accepted
 from shardd.identity.tls import (
     ProbeOutcome,
     check_pin,
@@ -252,6 +253,16 @@ def test_grpc_with_a_throwaway_root_refuses_everybody_and_a_probe_sees_why() -> 
         found = probe("127.0.0.1", port, DEADLINE)
     assert found.outcome is ProbeOutcome.CERTIFICATE
     assert found.certificate_der is not None and fingerprint_of(found.certificate_der) == SERVER.fingerprint
+
+
+def test_only_an_agent_that_hangs_up_on_us_has_forgotten_us() -> None:
+    with grpc_server(CLIENT.certificate_pem) as port:
+        assert is_accepted(CLIENT, SERVER.certificate_pem, "127.0.0.1", port, DEADLINE) is True
+        assert is_accepted(STRANGER, SERVER.certificate_pem, "127.0.0.1", port, DEADLINE) is False
+    assert is_accepted(CLIENT, SERVER.certificate_pem, "127.0.0.1", port, DEADLINE) is None, "it is gone"
+    with socket.create_server(("127.0.0.1", 0)) as frozen:  # nobody takes what comes in
+        port = frozen.getsockname()[1]
+        assert is_accepted(CLIENT, SERVER.certificate_pem, "127.0.0.1", port, 0.2) is None
 
 
 # Probes

@@ -3,50 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from app.core.library.fits import assess, slim
 from app.core.placement.solver import NodeCapacity
-from shardd.model.headers import TensorInfo
 from shardd.model.inventory import Inventory
-from shardd.model.units import Unit
+from tests.made_up_models import GB, model
 
-GB = 10**9
 LAYERS = 4
-
-
-def unit(name: str, nbytes: int) -> Unit:
-    return Unit(name, (TensorInfo(f"{name}.weight", "U8", (nbytes,), Path("model.safetensors"), 0, nbytes),))
 
 
 @pytest.fixture
 def inventory() -> Inventory:
     """Four layers of 1 GB whose caches take 100 KB a token each."""
-    names = [f"layer.{number}" for number in range(LAYERS)]
-    return Inventory(
-        model_type="made-up",
-        layer_count=LAYERS,
-        units=(unit("embedding", 0), *(unit(name, GB) for name in names), unit("head", 0)),
-        config={},
-        context_length=32768,
-        vocab_size=16,
-        hidden_size=8,
-        dtype="float16",
-        quantization=None,
-        tied=False,
-        kv_bytes_per_token=(100_000,) * LAYERS,
-        kv_limit_tokens=(None,) * LAYERS,
-        fixed_cache_bytes=(0,) * LAYERS,
-        forbidden_cuts={},
-        readers={
-            "embedding": frozenset({-1}),
-            **{name: frozenset({number}) for number, name in enumerate(names)},
-            "head": frozenset({LAYERS}),
-        },
-        tensors=(),
-    )
+    return model([GB] * LAYERS, kv=[100_000] * LAYERS, context=32768)
 
 
 def machines(*rooms: float, speed: float | None = None) -> tuple[NodeCapacity, ...]:

@@ -17,6 +17,18 @@ from shardd.model.units import unit_pieces
 SHARED = next((up / "shared" for up in Path(__file__).resolve().parents if (up / "shared").is_dir()), Path("shared"))
 PROMPT = [1, 5, 7, 9, 3, 2, 8]
 STEPS = [4, 6, 1]
+LLAMA = {
+    "model_type": "llama",
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "num_hidden_layers": 4,
+    "rms_norm_eps": 1e-5,
+    "vocab_size": 48,
+    "max_position_embeddings": 512,
+    "tie_word_embeddings": False,
+}
 
 
 def random_model(config: dict[str, Any], module: str, dtype: mx.Dtype, seed: int = 0) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import mlx.core as mx
 import pytest
-from model_checkpoints import SHARED, random_model, write_model
+from model_checkpoints import LLAMA, SHARED, random_model, write_model
 
 from shardd.model.checkpoint import read_checkpoint
 from shardd.model.errors import CheckpointError, UnsupportedModel
@@ -17,19 +17,6 @@ from shardd.model.inventory import inspect
 
 pytestmark = pytest.mark.timeout(120)
 with_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is absent")
-
-LLAMA = {
-    "model_type": "llama",
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "num_hidden_layers": 4,
-    "rms_norm_eps": 1e-5,
-    "vocab_size": 48,
-    "max_position_embeddings": 512,
-    "tie_word_embeddings": False,
-}
 
 
 def write(directory: Path, **changes: Any) -> Path:

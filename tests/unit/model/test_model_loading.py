@@ -9,7 +9,7 @@ from typing import Any
 
 import mlx.core as mx
 import pytest
-from model_checkpoints import SHARED, random_model, write_model, write_units
+from model_checkpoints import LLAMA, SHARED, random_model, write_model, write_units
 
 import shardd.model.stage
 from shardd.model.errors import CheckpointError, ModelError, UnsupportedModel
@@ -18,18 +18,6 @@ from shardd.model.plan import Plan, make_plan
 from shardd.model.stage import PayloadSpec, load_stage
 
 pytestmark = pytest.mark.timeout(120)
-
-LLAMA = {
-    "model_type": "llama",
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "num_hidden_layers": 4,
-    "rms_norm_eps": 1e-5,
-    "vocab_size": 48,
-    "tie_word_embeddings": False,
-}
 
 
 @dataclasses.dataclass(frozen=True)

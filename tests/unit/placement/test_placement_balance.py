@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from placement_models import GB, NODES, model, models
+from placement_models import NODES, models
 
 from app.core.placement.budget import computing_bytes, memory_problems, needs
 from app.core.placement.placement import Placement, StageRange, problems
 from app.core.placement.solver import NodeCapacity, WhyNot, balance, weights_table
 from shardd.model.inventory import Inventory
+from tests.made_up_models import GB, model
 
 CONTEXT = 1000
 rooms = st.integers(0, 40).map(lambda units: units * 100_000_000)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from placement_models import GB, model
 
 from app.core.placement.pins import balance_around, pinned_order, pinned_stages
 from app.core.placement.placement import Placement, StageRange, problems
 from app.core.placement.solver import NodeCapacity, WhyNot
+from tests.made_up_models import GB, model
 
 CONTEXT = 512
 

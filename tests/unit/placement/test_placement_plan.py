@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from placement_models import GB, model, models, placed
+from placement_models import models, placed
 
 from app.core.placement.budget import CHUNK_TOKENS, PROCESS_BYTES, kv_bytes, memory_problems, needs
 from app.core.placement.placement import Placement
@@ -15,6 +15,7 @@ from app.core.placement.plan import plan
 from app.core.placement.prediction import Prediction, predict
 from app.core.placement.solver import NodeCapacity
 from shardd.model.inventory import Inventory
+from tests.made_up_models import GB, model
 
 
 def test_a_cache_grows_to_its_window_and_no_further() -> None:

@@ -14,7 +14,7 @@ from app.core.paths import controller_paths
 from app.core.settings.settings import Settings
 from app.core.settings.store import SettingsDesk, first_start_due, read_settings, write_change
 from app.core.settings.updates import NO_ADDRESS, version_report
-from app.core.snapshot import NodeState, NodeView
+from tests.made_up_nodes import node
 
 
 def test_none_yet(tmp_path: Path) -> None:
@@ -101,27 +101,6 @@ def test_when_the_first_start_is_due(tmp_path: Path) -> None:
     ],
 )
 def test_what_can_be_said_of_updates(versions: dict[str, str], expected: str) -> None:
-    told = " ".join(version_report("0.1.0", [node(name, version) for name, version in versions.items()]))
+    nodes = [node(name, versions={"shardd": version}) for name, version in versions.items()]
+    told = " ".join(version_report("0.1.0", nodes))
     assert expected in told and told.endswith(NO_ADDRESS)
-
-
-def node(name: str, version: str) -> NodeView:
-    return NodeView(
-        name,
-        "",
-        "",
-        False,
-        NodeState.READY,
-        "",
-        "",
-        "",
-        {"shardd": version},
-        None,
-        None,
-        None,
-        None,
-        None,
-        None,
-        (),
-        None,
-    )
