@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,21 @@ LOOKED_UP: dict[str, tuple[int, ...]] = {
     "ShardboardError": (0, 1),
     "Command": (1, 2),
     "KeyHint": (0, 2),
+    "counted": (1, 2),
+    "slim": (0, 1),
+    "CopyButton": (0,),
+    "InlineEditor": (0, 2, 3),
+    "_number": (0, 4, 5),
+    "_whole": (0, 3, 4),
+    "Section": (0, 1),
+    "row": (0,),
+    "wide": (0,),
+    "choice": (0,),
 }
+# Arguments by name that these calls look up as well.
+NAMED = frozenset({"note", "remedy", "action", "tip"})
+# Calls that count things: "{number} layer" and "{number} layers".
+COUNTS = frozenset({"count", "plural"})
 # Calls that show their first argument as it is given.
 SHOWS = frozenset(
     (
@@ -48,6 +63,72 @@ SHOWS = frozenset(
     )
 )
 MADE = frozenset({"tr", "phrase", "shown"})
+
+PIECES = re.compile(r"[A-Za-z]{2,},? [A-Za-z\0(]|[\0)],? [A-Za-z]{3,}|[A-Za-z]{2,}\.$|\0[.]$")
+SENTENCE = re.compile(r"[A-Za-z]{2,}[,;:]? [A-Za-z(]|^[A-Z][a-z]+ ?[.:…]$|[a-z]{3,}…$|^[;,.]? [a-z]{2,}")
+TO_PROGRAMMERS = frozenset({"RuntimeError", "ValueError", "TypeError", "AssertionError", "NotImplementedError"})
+# Calls whose texts no reader sees: statements of a data base, names of tasks and properties, patterns, lines of a log.
+NO_READER = frozenset(
+    (
+        "execute",
+        "create_task",
+        "compile",
+        "setProperty",
+        "setStyleSheet",
+        "getLogger",
+        "debug",
+        "info",
+        "warning",
+        "exception",
+        "cast",
+    )
+)
+# Rooms whose texts are for other readers than the window's.
+OTHER_READERS = {
+    "core/serve/openai.py": "what the HTTP API answers is read by programs, and by their makers",
+    "core/serve/server.py": "as above",
+    "core/serve/answers.py": "as above",
+    "core/serve/recipes.py": "lines to be copied into a shell",
+    "core/placement/plan.py": "printed by `shardboard plan`",
+    "core/chat/exchange.py": "headings of an exported file, which importing looks for",
+    "core/chat/codec.py": "kinds of what is stored",
+    "core/chat/store.py": "statements of a data base; its two errors are phrases",
+    "core/generation/template_child.py": "another process, whose sentences are wrapped by templates.py",
+    "core/generation/trace.py": "names in a file for a trace viewer",
+    "core/library/tables.py": "tables of tensors are for `shardboard plan`",
+    "ui/theme/stylesheet.py": "style",
+    "ui/chat/rich.py": "style",
+    "ui/chat/style.py": "style",
+    "ui/chat/inline.py": "markup of an answer",
+    "ui/chat/blocks.py": "markup of an answer",
+    "ui/chat/math_text.py": "names of signs",
+}
+# (room, a part of the line, why): texts that stay as they are.
+NO_TEXT: tuple[tuple[str, str, str], ...] = (
+    ("core/chat/attachments.py", "File {each.name}", "what the model reads"),
+    ("core/chat/conversation.py", "New chat", "the title that is stored; the window shows its own word for it"),
+    ("core/cluster/reach.py", ".local.", "a name on the network"),
+    ("core/deployment/live.py", "unknown machine", "a name that no machine has"),
+    ("core/deployment/losses.py", ": 'another program has it", "as the next"),
+    ("core/deployment/losses.py", ": 'it", "Fate: no reader sees them"),
+    ("core/library/download.py", "blob", "what git hashes"),
+    ("core/library/hub.py", "Bearer", "a header"),
+    ("core/library/models.py", "Hugging Face cache", "a name"),
+    ("core/library/models.py", "LM Studio", "a name"),
+    ("core/library/weigh.py", " at ", "where a table of tensors came from, for `shardboard plan`"),
+    ("core/settings/settings.py", "", "what `shardboard settings` prints of each"),
+    ("ui/board/block.py", "on its way", "looked for in a text, not shown"),
+    ("ui/chat/text.py", "iB'", "a unit"),
+    ("ui/chat/text.py", " tok/s", "a unit"),
+    ("ui/cluster/node_card.py", "' ms'", "a unit"),
+    ("ui/first_start/others_step.py", "shardd run", "a command"),
+    ("ui/first_start/pair_row.py", "shardd {version}", "a program and its version"),
+    ("ui/main.py", "open already", "printed before there is a window"),
+    ("ui/models/transfers.py", "'88", "the widest figure, measured and not shown"),
+    ("ui/theme/resources.py", "JetBrains Mono", "a name"),
+    ("ui/words.py", " tok/s", "a unit"),
+    ("ui/words.py", "{{number}}", "made of the words that count() is called with, which are collected there"),
+)
 
 
 def sources(root: Path = ROOT) -> Iterator[tuple[str, ast.Module]]:
@@ -88,6 +169,18 @@ def texts_of(node: ast.expr, named: dict[str, str]) -> Iterator[str]:
         yield from texts_of(node.orelse, named)
 
 
+def named_texts(call: ast.Call, named: dict[str, str]) -> Iterator[str]:
+    for keyword in call.keywords if called(call) in LOOKED_UP else ():
+        if keyword.arg in NAMED and called(call) not in MADE:
+            yield from filter(is_text, texts_of(keyword.value, named))
+
+
+def counted(call: ast.Call) -> Iterator[str]:
+    words = [each.value for each in call.args[1:] if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    if called(call) in COUNTS and words:
+        yield from (f"{{number}} {words[0]}", f"{{number}} {words[1] if len(words) > 1 else words[0] + 's'}")
+
+
 def is_text(text: str) -> bool:
     return any(letter.isalpha() for letter in text)
 
@@ -103,29 +196,85 @@ def collect(root: Path = ROOT) -> dict[str, list[str]]:
                 if position < len(call.args):
                     for text in filter(is_text, texts_of(call.args[position], named)):
                         found.setdefault(text, set()).add(room)
+            for text in (*named_texts(call, named), *counted(call)):
+                found.setdefault(text, set()).add(room)
     return {text: sorted(rooms) for text, rooms in sorted(found.items())}
 
 
 def bare(root: Path = ROOT) -> list[str]:
-    """file:line of texts that are shown without a look-up: made of pieces, or given to a call that shows them as is."""
-    found: list[str] = []
+    """file:line of texts that are shown without a look-up: given as they are to a call that shows them, or sentences
+    and pieces of them that stand anywhere else and that nothing looks up."""
+    found: set[str] = set()
     for name, tree in sources(root):
         named = constants(tree)
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            who = called(call)
-            positions = LOOKED_UP.get(who) or ((0,) if who in SHOWS else ())
-            for position in positions:
-                if who in MADE or position >= len(call.args):
-                    continue
-                argument = call.args[position]
-                pieces = isinstance(argument, ast.JoinedStr) and is_text(_literal(argument))
-                if pieces or (who in SHOWS and any(map(is_text, texts_of(argument, named)))):
-                    found.append(f"app/{name}:{argument.lineno}: {who}: {ast.unparse(argument)[:90]}")
-    return found
+        for node in _loose(tree, named):
+            if name not in OTHER_READERS or not _is_sentence(node):
+                found.add(f"app/{name}:{getattr(node, 'lineno', 0)}: {ast.unparse(node)[:110]}")
+    return sorted(found - _excepted(found))
 
 
-def _literal(node: ast.JoinedStr) -> str:
-    return "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
+def _excepted(lines: set[str]) -> set[str]:
+    return {
+        line for line in lines for where, text, _why in NO_TEXT if line.startswith(f"app/{where}:") and text in line
+    }
+
+
+def _loose(node: ast.AST, named: dict[str, str]) -> Iterator[ast.AST]:
+    if isinstance(node, ast.Call):
+        yield from _shown_as_it_is(node, named)
+    hidden = _hidden(node)
+    for child in ast.iter_child_nodes(node):
+        if not any(child is each for each in hidden):
+            if _is_sentence(child):
+                yield child
+            yield from _loose(child, named)
+
+
+def _shown_as_it_is(call: ast.Call, named: dict[str, str]) -> Iterator[ast.AST]:
+    who = called(call)
+    for argument in (call.args[each] for each in LOOKED_UP.get(who) or (0,) if each < len(call.args)):
+        pieces = who in LOOKED_UP and isinstance(argument, ast.JoinedStr) and is_text(_literal(argument))
+        if pieces or (who in SHOWS and any(map(is_text, texts_of(argument, named)))):
+            yield argument
+
+
+def _is_sentence(node: ast.AST) -> bool:
+    """More than a word, or a word with its full stop: a name, a key or a pattern has neither."""
+    if isinstance(node, ast.JoinedStr):
+        return bool(PIECES.search(_literal(node, "\0")))
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(SENTENCE.search(node.value))
+
+
+def _hidden(node: ast.AST) -> list[ast.AST]:
+    """Children with no loose text: looked up, documentation, told to programmers, names of tasks, what is compared."""
+    match node:
+        case ast.JoinedStr():
+            return [part for part in node.values if isinstance(part, ast.Constant)]
+        case ast.FormattedValue() if node.format_spec is not None:
+            return [node.format_spec]
+        case ast.Expr(value=ast.Constant()):
+            return [node.value]
+        case ast.Compare() | ast.Assert():
+            return list(ast.iter_child_nodes(node))
+        case ast.Raise(exc=ast.Call() as made) if called(made) in TO_PROGRAMMERS:
+            return [made]
+        case ast.AnnAssign() | ast.arg() if node.annotation is not None:
+            return [node.annotation]
+        case ast.Dict():
+            return [each for each in node.keys if each is not None]
+        case ast.Call():
+            who = called(node)
+            named = [each for each in node.keywords if each.arg == "name" and who not in MADE]
+            if who in NO_READER or who in COUNTS:
+                return [*node.args, *named]
+            looked_up = [node.args[each] for each in LOOKED_UP.get(who, ()) if each < len(node.args)]
+            tips = [each for each in node.keywords if each.arg in NAMED and who in LOOKED_UP and who not in MADE]
+            return [*(each for each in looked_up if not isinstance(each, ast.JoinedStr)), *named, *tips]
+    return []
+
+
+def _literal(node: ast.JoinedStr, between: str = "") -> str:
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else between for part in node.values)
 
 
 def written(texts: dict[str, list[str]]) -> str:

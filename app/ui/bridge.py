@@ -151,6 +151,13 @@ class CoreBridge(QObject):
     def closed(self) -> bool:
         return self._closed
 
+    def when_ready(self, slot: Callable[[], object]) -> None:
+        """Calls it once the controller was started: now where that is so already."""
+        if self.started:
+            slot()
+        else:
+            self.ready.connect(slot)
+
     # -- commands (GUI thread) ----------------------------------------------------------------------------------------
 
     def run(

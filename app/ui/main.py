@@ -10,16 +10,17 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSocketNotifier
+from PySide6.QtCore import QEvent, QObject, QSocketNotifier, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
+from app.core.errors import SentenceError
 from app.core.paths import ControllerPaths
 from app.core.settings.store import read_settings
 from app.ui.bridge import CoreBridge
 from app.ui.desktop.instance import SingleInstance
+from app.ui.text import install_system_language
 from app.ui.theme import Theme
 from app.ui.window import MainWindow
-from shardd.identity import load_or_create_identity
 
 if TYPE_CHECKING:
     from app.core.controller import Controller
@@ -40,6 +41,7 @@ def run_window(
     instance = SingleInstance(paths.data)
     if not instance.first:
         return 0 if instance.ask_to_raise() else _not_raised()
+    damaged = install_system_language(app)
     shown = threading.Event()
 
     def behind() -> Controller:
@@ -50,16 +52,31 @@ def run_window(
         with opened(app, behind, paths, title, then) as window:
             instance.raise_wanted.connect(window.come_forward)
             window.desktop.keep_on_screen()
+            if damaged is not None:
+                window.banner.show_error(damaged)
             window.show()
-            app.processEvents()
-            shown.set()
-            if first:
-                window.first_start()
+            _FirstPaint(window).painted.connect(lambda: (shown.set(), window.first_start() if first else None))
             with _ends_on_signals(app):
                 return app.exec()
     finally:
         shown.set()
         instance.close()
+
+
+class _FirstPaint(QObject):
+    """Signals: painted(), after the window's first picture; what is not part of it begins then."""
+
+    painted = Signal()
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint:
+            watched.removeEventFilter(self)
+            QTimer.singleShot(0, self, self.painted.emit)
+        return False
 
 
 def _not_raised() -> int:
@@ -69,6 +86,16 @@ def _not_raised() -> int:
         file=sys.stderr,
     )
     return 1
+
+
+def _fingerprint(paths: ControllerPaths) -> str:
+    """This controller's; "" where its key cannot be read, which the core says as it starts."""
+    from shardd.identity import load_or_create_identity  # cryptography: not part of the first picture
+
+    try:
+        return load_or_create_identity(paths.identity, "controller").fingerprint
+    except SentenceError:
+        return ""
 
 
 @contextlib.contextmanager
@@ -82,10 +109,9 @@ def opened(
 ) -> Iterator[MainWindow]:
     """A window with its core running; both are gone afterwards. mode: "dark", "light" or "" for what was chosen."""
     chosen = read_settings(paths.preferences).settings
-    theme = Theme(app, mode or chosen.appearance, chosen.text_scale)
+    theme = Theme(app, mode or chosen.appearance, chosen.text_scale, dressed=False)
     bridge = CoreBridge(factory)
-    fingerprint = load_or_create_identity(paths.identity, "controller").fingerprint
-    window = MainWindow(bridge, theme, paths, title, fingerprint)
+    window = MainWindow(bridge, theme, paths, title, lambda: _fingerprint(paths))
     window.desktop.set_motion(chosen)
     bridge.start()
     if then is not None:

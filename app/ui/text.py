@@ -7,10 +7,11 @@ WrappedLabel(), explain() and a Banner are given as a literal is looked up by th
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QCoreApplication, QObject, QTranslator
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QObject, QTranslator
 
 from app.core.errors import ShardboardError
 from app.core.text import Phrase, phrase
@@ -20,21 +21,33 @@ FOLDER: Final = Path(__file__).resolve().parents[2] / "resources" / "text"
 
 
 def tr(template: str, /, **values: Any) -> str:
-    """The template in the language that is installed, else in English, with the values in place."""
+    """The template in the language that is installed, else in English, with the values in place. A Phrase, as the
+    template or as a value, is shown in that language too."""
+    if isinstance(template, Phrase):
+        template, values = template.template, {**template.values, **values}
     found = QCoreApplication.translate(CONTEXT, template) if template else template
+    if not values:
+        return found
+    here = {name: shown(each) if isinstance(each, Phrase) else each for name, each in values.items()}
     try:
-        return found.format(**values) if values else found
+        return found.format(**here)
     except (KeyError, IndexError, ValueError):  # a translation that names what is not there
-        return template.format(**values)
+        return template.format(**here)
 
 
 def shown(text: str) -> str:
     """A sentence of the core in the reader's language: by how it was made where it knows, else as it stands."""
-    if not isinstance(text, Phrase):
-        return tr(text)
-    return tr(
-        text.template, **{name: shown(each) if isinstance(each, Phrase) else each for name, each in text.values.items()}
-    )
+    return tr(text.template, **text.values) if isinstance(text, Phrase) else tr(text)
+
+
+def as_shown(text: str) -> str:
+    """For what takes names and sentences alike: a Phrase in the reader's language; a plain text is data, left as is."""
+    return shown(text) if isinstance(text, Phrase) else text
+
+
+def told(texts: Iterable[str]) -> tuple[str, ...]:
+    """Several wordings in the reader's language."""
+    return tuple(map(as_shown, texts))
 
 
 class Catalogue(QTranslator):
@@ -62,6 +75,29 @@ def read_catalogue(file: Path) -> dict[str, str]:
         cause = phrase("{file} is no catalogue of texts.", file=file.name)
         raise ShardboardError(cause, "Make it from resources/text/en.json.") from None
     return {key: value for key, value in texts.items() if value}
+
+
+def wanted_language(preferred: Iterable[str], there: Collection[str]) -> str:
+    """The first of the reader's languages that is there; English is, and needs no file. preferred: "de-AT", "de", …"""
+    for language in preferred:
+        if language in there or language.partition("-")[0] == "en":
+            return language if language in there else "en"
+    return "en"
+
+
+def install_system_language(app: QCoreApplication, folder: Path = FOLDER) -> ShardboardError | None:
+    """The system's language, where there is a catalogue for it, and Qt's own words in it. Answers what is wrong with
+    the catalogue: it stays English then."""
+    language = wanted_language(QLocale.system().uiLanguages(), {file.stem for file in folder.glob("*.json")})
+    try:
+        catalogue = install_language(app, language, folder)
+    except ShardboardError as error:
+        return error
+    words_of_qt = QTranslator(app)
+    place = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+    if catalogue is not None and words_of_qt.load(QLocale(language), "qtbase", "_", place):
+        app.installTranslator(words_of_qt)
+    return None
 
 
 def install_language(app: QCoreApplication, language: str, folder: Path = FOLDER) -> Catalogue | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.chat.shelf import StoreShelf
 from app.core.chat.store import ConversationStore
@@ -18,44 +21,53 @@ from app.ui.desktop.desktop import Desktop, come_forward
 from app.ui.desktop.mark import mark_icon
 from app.ui.desktop.notices import cluster_line, deployment_line
 from app.ui.desktop.side_bar import SideBar
-from app.ui.models import ModelsPage
-from app.ui.settings import SettingsPage
-from app.ui.text import shown
+from app.ui.settings.chosen import Chosen
+from app.ui.text import as_shown, shown, tr
 from app.ui.theme import Theme, scaled
-from app.ui.widgets import Banner
+from app.ui.widgets import Banner, PaneSplitter
+
+if TYPE_CHECKING:
+    from app.ui.models.page import ModelsPage
+    from app.ui.settings.page import SettingsPage
 
 PLACES = ("Cluster", "Models", "Chat", "Settings")
 CHAT_BESIDE_WIDTH = 1180  # narrower windows show the chat as a place of its own
 
 
 class MainWindow(QMainWindow):
-    def __init__(self, bridge: CoreBridge, theme: Theme, paths: ControllerPaths, title: str, fingerprint: str) -> None:
+    """fingerprint: gives this controller's own; it is asked when Settings are shown.
+
+    Models and Settings are made when somebody asks for them: the window is there a third of a second earlier.
+    """
+
+    def __init__(
+        self, bridge: CoreBridge, theme: Theme, paths: ControllerPaths, title: str, fingerprint: Callable[[], str]
+    ) -> None:
         super().__init__()
         self.bridge = bridge
         self.theme = theme
         self.banner = Banner()
+        self.chosen = Chosen(bridge, paths, self)
+        self._paths = paths
+        self._fingerprint = fingerprint
+        self._models: ModelsPage | None = None
+        self._settings: SettingsPage | None = None
         self._store = self._open_store(paths)
         self._place = "Cluster"
-        self.setWindowTitle(title)
+        self.setWindowTitle(as_shown(title))
         self.setWindowIcon(mark_icon())
         self.setMinimumSize(960, 600)
         self.cluster = ClusterPage(bridge)
-        self.models = ModelsPage(bridge)
-        self.settings = SettingsPage(bridge, theme, paths, fingerprint)
         self.chat = ChatPane(bridge, StoreShelf(self._store) if self._store else None)
-        self.models.placed.connect(lambda: self.go("Cluster"))
         self.cluster.set_up_wanted.connect(self.first_start)
-        self.settings.token_changed.connect(self.models.hub.show_token)
 
         self._pages = QStackedWidget()
-        for page in (self.cluster, self.models, self.settings):
-            self._pages.addWidget(page)
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._pages.addWidget(self.cluster)
+        self.splitter = PaneSplitter(Qt.Orientation.Horizontal, tr("Boundary between the place and the chat"))
         self.splitter.addWidget(self._pages)
         self.splitter.addWidget(self.chat)
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 1)
-        self.splitter.setChildrenCollapsible(False)
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, 0, 0)
@@ -74,7 +86,11 @@ class MainWindow(QMainWindow):
         bridge.snapshot_changed.connect(self._show_snapshot)
         bridge.start_failed.connect(lambda error: self.banner.show_error(error))
         self._show_snapshot(bridge.snapshot)
+        theme.dress()  # before sizes are given: they follow from what the widgets look like
+        _measure_anew(self)
         theme.changed.connect(self._arrange)
+        theme.changed.connect(lambda: self.chosen.change(appearance=theme.mode, text_scale=theme.scale))
+        bridge.when_ready(self._take_up_downloads)
         self.desktop.state.restore(self)
         self.go(self.desktop.state.place(PLACES))
 
@@ -86,9 +102,45 @@ class MainWindow(QMainWindow):
             self.banner.show_error(error)
             return None
         if store.damaged is not None:
-            cause = "The file of conversations was damaged and set aside; a new one was begun."
-            self.banner.show_message(cause, f"It is kept as {store.damaged}.", tone="warning")
+            cause = tr("The file of conversations was damaged and set aside; a new one was begun.")
+            self.banner.show_message(cause, tr("It is kept as {damaged}.", damaged=store.damaged), tone="warning")
         return store
+
+    # -- pages that come later ----------------------------------------------------------------------------------------
+
+    @property
+    def models(self) -> ModelsPage:
+        if self._models is None:
+            from app.ui.models.page import ModelsPage
+
+            self._models = ModelsPage(self.bridge, self._pages)
+            self._models.placed.connect(lambda: self.go("Cluster"))
+            self._models.show_snapshot(self.bridge.snapshot)
+            self._pages.addWidget(self._models)
+        return self._models
+
+    @property
+    def settings(self) -> SettingsPage:
+        if self._settings is None:
+            from app.ui.settings.page import SettingsPage
+
+            self._settings = SettingsPage(
+                self.bridge, self.theme, self.chosen, self._paths, self._fingerprint(), self._pages
+            )
+            self._settings.token_changed.connect(self._show_token)
+            self._pages.addWidget(self._settings)
+        return self._settings
+
+    def _page(self, place: str) -> QWidget:
+        return self.models if place == "Models" else self.settings if place == "Settings" else self.cluster
+
+    def _show_token(self, known: bool) -> None:
+        if self._models is not None:
+            self._models.hub.show_token(known)
+
+    def _take_up_downloads(self) -> None:
+        """What was on its way when the window was closed, whether or not Models are looked at."""
+        self.bridge.run(lambda controller: controller.library.start(), None, self.banner.show_error)
 
     def go(self, place: str) -> None:
         """Shows one of PLACES."""
@@ -114,7 +166,7 @@ class MainWindow(QMainWindow):
         """The three steps of the first start, again."""
         from app.ui.first_start import open_first_start  # not needed by a window that opens
 
-        open_first_start(self, self.bridge, self.settings.chosen, self.go)
+        open_first_start(self, self.bridge, self.chosen, self.go)
 
     def explain_reach(self) -> None:
         """Why can't I see my Mac?"""
@@ -133,9 +185,8 @@ class MainWindow(QMainWindow):
         alone = self._place == "Chat"
         self._pages.setVisible(not alone)
         self.chat.setVisible(alone or (wide and self._place == "Cluster"))
-        page = {"Cluster": self.cluster, "Models": self.models, "Settings": self.settings}.get(self._place)
-        if page is not None:
-            self._pages.setCurrentWidget(page)
+        if not alone:
+            self._pages.setCurrentWidget(self._page(self._place))
 
     def resizeEvent(self, event: object) -> None:
         super().resizeEvent(event)  # type: ignore[arg-type]
@@ -150,3 +201,11 @@ class MainWindow(QMainWindow):
         """Closes what the window keeps open; after the bridge was closed."""
         if self._store is not None:
             self._store.close()
+
+
+def _measure_anew(window: QMainWindow) -> None:
+    """What was measured without the stylesheet is forgotten."""
+    for widget in window.findChildren(QWidget):
+        widget.updateGeometry()
+    for layout in window.findChildren(QLayout):
+        layout.invalidate()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from app.core.text import counted, listed, phrase
+
+__all__ = ["listed"]
+
 NOT_MEASURED: Final = "–"
-NOT_MEASURED_TIP: Final = "not measured yet"
+NOT_MEASURED_TIP: Final = phrase("not measured yet")
 
 _UNITS: Final = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "KB"))
 
@@ -43,11 +47,28 @@ def tokens_per_s(value: float) -> str:
 
 def count(number: int, thing: str, things: str = "") -> str:
     """1 layer, 4 layers."""
-    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+    return counted(number, f"{{number}} {thing}", f"{{number}} {things or thing + 's'}")
+
+
+PHASES: Final = {"preparing": phrase("preparing"), "sending": phrase("sending"), "loading": phrase("loading")}
+
+
+def phase(name: str) -> str:
+    """What a transfer does just now."""
+    return PHASES.get(name, name)
+
+
+def transfer(name: str, done: int, total: int) -> str:
+    """sending 1.2 GB of 4 GB."""
+    return phrase("{phase} {done} of {total}", phase=phase(name), done=size(done), total=size(total))
 
 
 def layers(first: int, last: int) -> str:
-    return f"layer {first}" if first == last else f"layers {first}–{last}"
+    return (
+        phrase("layer {first}", first=first)
+        if first == last
+        else phrase("layers {first}–{last}", first=first, last=last)
+    )
 
 
 def layer_range(first: int, last: int) -> str:
@@ -57,24 +78,23 @@ def layer_range(first: int, last: int) -> str:
 def left(seconds: float) -> str:
     """How long something still takes, coarse enough not to flicker."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} s left"
+        return phrase("{seconds} s left", seconds=max(1, round(seconds)))
     if seconds < 5400:
-        return f"{round(seconds / 60)} min left"
-    return f"{seconds / 3600:.1f} h left"
+        return phrase("{seconds} min left", seconds=round(seconds / 60))
+    return phrase("{seconds:.1f} h left", seconds=seconds / 3600)
 
 
 def about(seconds: float) -> str:
     """A guess of how long something takes: about 40 s, about 3 min."""
     if seconds < 1.5:
-        return "about a second"
+        return phrase("about a second")
     if seconds < 90:
-        return f"about {round(seconds) if seconds < 10 else round(seconds / 5) * 5} s"
-    return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
-
-
-def listed(names: list[str] | tuple[str, ...]) -> str:
-    """a; a and b; a, b and c."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+        return phrase("about {seconds} s", seconds=round(seconds) if seconds < 10 else round(seconds / 5) * 5)
+    return (
+        phrase("about {seconds} min", seconds=round(seconds / 60))
+        if seconds < 5400
+        else phrase("about {seconds:.1f} h", seconds=seconds / 3600)
+    )
 
 
 def fingerprint(value: str) -> str:

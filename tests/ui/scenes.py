@@ -11,6 +11,7 @@ from app.core.errors import ShardboardError
 from app.ui.chat.message import UserMessage
 from app.ui.cluster.add_machine import AddMachineDialog
 from app.ui.desktop.about import AboutDialog
+from app.ui.desktop.security_page import SecurityDialog
 from app.ui.desktop.shortcuts_page import ShortcutsDialog
 from app.ui.first_start import FirstStartDialog, ReachDialog, open_first_start
 from app.ui.models.ask import ask
@@ -48,6 +49,7 @@ def _all(window: MainWindow) -> Iterator[tuple[str, Callable[[], tuple[QWidget, 
     yield "Add machine, an error", lambda: _dialog(_failing(AddMachineDialog(window.bridge, window)))
     yield "Hub token", lambda: _dialog(TokenDialog(window.bridge, window))
     yield "Keyboard shortcuts", lambda: _dialog(ShortcutsDialog(window))
+    yield "Security", lambda: _dialog(SecurityDialog(window))
     yield "About", lambda: _dialog(AboutDialog(window))
     yield "Why can't I see my Mac?", lambda: _dialog(ReachDialog(window.bridge, window))
     yield "First start", lambda: _dialog(open_first_start(window, window.bridge, window.settings.chosen, window.go))

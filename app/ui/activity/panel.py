@@ -8,19 +8,20 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QSignalBlocker, Qt
 from PySide6.QtGui import QGuiApplication, QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QHBoxLayout, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QLineEdit, QPlainTextEdit, QWidget
 
 from app.core.snapshot import ActivityEntry, Level
+from app.core.text import phrase
 from app.ui.activity.lines import as_file, line, wanted
 from app.ui.bridge import CoreBridge
-from app.ui.text import tr
-from app.ui.theme import SPACE, colour, scaled, tokens
-from app.ui.widgets import Banner, Card, push_button
+from app.ui.text import as_shown, shown, tr
+from app.ui.theme import SPACE, colour, tokens
+from app.ui.widgets import Banner, Card, FlowRow, push_button
 
 KEPT = 1000
-HINT = "What happens on the machines is written here."
-EVERY_MACHINE = "All machines"
-NOTHING = "Nothing of that is in the activity."
+HINT = phrase("What happens on the machines is written here.")
+EVERY_MACHINE = phrase("All machines")
+NOTHING = phrase("Nothing of that is in the activity.")
 
 
 class ActivityPanel(Card):
@@ -38,7 +39,7 @@ class ActivityPanel(Card):
         self.text.setMaximumBlockCount(KEPT)
         self.text.setFrameShape(QFrame.Shape.NoFrame)
         self.text.setProperty("role", "mono")
-        self.text.setPlaceholderText(HINT)
+        self.text.setPlaceholderText(as_shown(HINT))
         self.text.setAccessibleName(tr("Activity"))
         self.text.setMinimumHeight(84)
         self.all = push_button("All", "quiet", lambda: self._filter(False))
@@ -48,7 +49,7 @@ class ActivityPanel(Card):
         self.all.setChecked(True)
         self.machine = QComboBox()
         self.machine.setAccessibleName(tr("Entries of which machine"))
-        self.machine.addItem(EVERY_MACHINE, "")
+        self.machine.addItem(as_shown(EVERY_MACHINE), "")
         self.machine.setMinimumContentsLength(9)
         self.machine.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.machine.activated.connect(lambda _index: self.rebuild())
@@ -56,7 +57,7 @@ class ActivityPanel(Card):
         self.search.setPlaceholderText(tr("Filter"))
         self.search.setAccessibleName(tr("Show entries with these words"))
         self.search.setClearButtonEnabled(True)
-        self.search.setMaximumWidth(scaled(180))
+        self.search.setMaximumWidth(180)
         self.search.textChanged.connect(lambda _text: self.rebuild())
         self.copy_button = push_button("Copy", "quiet", self.copy)
         self.copy_button.setToolTip(tr("Copies the lines that are shown"))
@@ -65,13 +66,13 @@ class ActivityPanel(Card):
         self.clear_button = push_button("Clear", "quiet", self.clear)
         self.clear_button.setToolTip(tr("Empties this view"))
         self.banner = Banner()
-        top = QHBoxLayout()
-        top.setSpacing(SPACE.xs)
-        for widget in (self.search, self.machine, self.all, self.warnings):
-            top.addWidget(widget)
-        top.addStretch(1)
+        top = FlowRow(SPACE.xs)
+        top.add(self.search, 90)
+        for widget in (self.machine, self.all, self.warnings):
+            top.add(widget)
+        top.spring()
         for widget in (self.copy_button, self.save_button, self.clear_button):
-            top.addWidget(widget)
+            top.add(widget)
         self.body.addLayout(top)
         self.body.addWidget(self.banner)
         self.body.addWidget(self.text, 1)
@@ -87,7 +88,7 @@ class ActivityPanel(Card):
             return
         with QSignalBlocker(self.machine):
             self.machine.clear()
-            self.machine.addItem(EVERY_MACHINE, "")
+            self.machine.addItem(as_shown(EVERY_MACHINE), "")
             for name in wanted_names:
                 self.machine.addItem(name, name)
             self.machine.setCurrentIndex(max(0, self.machine.findData(chosen)))
@@ -122,7 +123,7 @@ class ActivityPanel(Card):
     def ask_where(self) -> None:
         """Opens the question for a file to save to."""
         name = time.strftime("shardboard-activity-%Y%m%d-%H%M.txt")
-        dialog = QFileDialog(self, "Save activity", str(Path.home() / name), "Text (*.txt)")
+        dialog = QFileDialog(self, tr("Save activity"), str(Path.home() / name), tr("Text (*.txt)"))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("txt")
@@ -132,11 +133,17 @@ class ActivityPanel(Card):
     def save(self, file: Path) -> None:
         """Writes the entries that are shown, and says so, or why not."""
         try:
-            file.write_text(as_file(self.shown()), encoding="utf-8")
+            file.write_text(as_file(self.shown(), shown), encoding="utf-8")
         except OSError as error:
-            self.banner.show_message(f"The activity could not be written to {file}: {error.strerror or error}.")
+            self.banner.show_message(
+                tr(
+                    "The activity could not be written to {file}: {strerror}.",
+                    file=file,
+                    strerror=error.strerror or error,
+                )
+            )
         else:
-            self.banner.show_message(f"Saved as {file}.", tone="success")
+            self.banner.show_message(tr("Saved as {file}.", file=file), tone="success")
 
     def shown(self) -> list[ActivityEntry]:
         return self._wanted(self._bridge.activity)
@@ -144,7 +151,7 @@ class ActivityPanel(Card):
     def rebuild(self) -> None:
         entries = self.shown()
         narrowed = bool(self._bridge.activity) and not entries and not self._cleared
-        self.text.setPlaceholderText(NOTHING if narrowed else HINT)
+        self.text.setPlaceholderText(as_shown(NOTHING if narrowed else HINT))
         self.text.setUpdatesEnabled(False)
         self.text.clear()
         for entry in entries:
@@ -153,7 +160,7 @@ class ActivityPanel(Card):
         self.text.verticalScrollBar().setValue(self.text.verticalScrollBar().maximum())
 
     def _wanted(self, entries: Iterable[ActivityEntry]) -> list[ActivityEntry]:
-        return wanted(entries, self.warnings.isChecked(), self._cleared, self.node, self.search.text())
+        return wanted(entries, self.warnings.isChecked(), self._cleared, self.node, self.search.text(), shown)
 
     def _add(self, entry: ActivityEntry) -> None:
         if not self._wanted([entry]):
@@ -178,4 +185,4 @@ class ActivityPanel(Card):
         cursor.movePosition(QTextCursor.MoveOperation.End)
         if not self.text.document().isEmpty():
             cursor.insertBlock()
-        cursor.insertText(line(entry), form)
+        cursor.insertText(line(entry, shown), form)

@@ -20,6 +20,7 @@ from app.ui.board import geometry, words
 from app.ui.board.gesture import Run
 from app.ui.board.segments import Segment
 from app.ui.board.state import NodeOutlook
+from app.ui.text import shown, told, tr
 from app.ui.theme.resources import sans
 from app.ui.theme.tokens import TEXT, Tokens, blend, colour, scaled, tokens
 from app.ui.widgets.labels import plain_tooltip
@@ -103,7 +104,7 @@ class StageBlock(QLabel):  # to a screen reader a plain widget would have no rol
         if now == (self.segment, self.outlook, self._weights, self._selection, self._pinned, self._spare):
             return
         self.segment, self.outlook, self._weights, self._selection, self._pinned, self._spare = now
-        name = words.block_name(segment, outlook, pinned, spare)
+        name = shown(words.block_name(segment, outlook, pinned, spare))
         if self.accessibleName() != name:
             self.setAccessibleName(name)
             self.setToolTip(plain_tooltip(name))
@@ -137,12 +138,12 @@ class StageBlock(QLabel):  # to a screen reader a plain widget would have no rol
         named = width - MARK_WIDTH * (self._pinned + bool(self._spare))
         small = QFontMetricsF(sans(TEXT.small))
         bold = QFontMetricsF(sans(TEXT.body, QFont.Weight.DemiBold))
-        name = self.segment.node or "not placed"
+        name = self.segment.node or tr("not placed")
         return (
             bold.elidedText(name, Qt.TextElideMode.ElideMiddle, named),
-            words.fitting(words.range_line(self.segment, self._weights), width, small.horizontalAdvance),
+            words.fitting(told(words.range_line(self.segment, self._weights)), width, small.horizontalAdvance),
             small.elidedText(
-                words.fitting(words.room_line(self.outlook), width, small.horizontalAdvance),
+                words.fitting(told(words.room_line(self.outlook)), width, small.horizontalAdvance),
                 Qt.TextElideMode.ElideRight,
                 width,
             ),

@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.core.placement.placement import Placement
+from app.core.text import joined, phrase
 from app.ui.board.block import block_height
 from app.ui.board.header import BoardHeader
 from app.ui.board.state import BoardState, Outlooks
@@ -16,7 +17,7 @@ from app.ui.board.targets import TargetTray
 from app.ui.theme.tokens import SPACE
 from app.ui.widgets import Banner, Card, ElidedLabel, WrappedLabel, label, set_tone
 
-HINT = "Drag a boundary to resize  ·  drag a range onto a machine"
+HINT = phrase("Drag a boundary to resize  ·  drag a range onto a machine")
 
 
 class PlacementBoard(QWidget):
@@ -98,7 +99,7 @@ class PlacementBoard(QWidget):
         self.tray.setVisible(placed and bool(self.tray.nodes))
         self.empty.setText(state.hint)
         self.empty.setVisible(bool(state.hint))
-        self.problems.setText("\n".join(state.problems))
+        self.problems.setText(joined(state.problems, "\n"))
         self.problems.setVisible(bool(state.problems))
         self.speed.setText(state.speed)
         self.speed.setVisible(placed)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractSlider, QWidget
 
 from app.ui.board import geometry, words
 from app.ui.board.segments import Segment
+from app.ui.text import as_shown, tr
 from app.ui.theme.tokens import colour, tokens
 from app.ui.widgets.labels import plain_tooltip
 
@@ -51,15 +52,25 @@ class BoundaryHandle(QAbstractSlider):
         name = words.boundary_name(left, right)
         description = words.boundary_value(right.first)
         if (name, description) != (self.accessibleName(), self.accessibleDescription()):
-            self.setAccessibleName(name)
-            self.setAccessibleDescription(description)
-            self.setToolTip(plain_tooltip(f"{name}: {description}. Drag it, or use the arrow keys."))
+            self.setAccessibleName(as_shown(name))
+            self.setAccessibleDescription(as_shown(description))
+            self.setToolTip(
+                plain_tooltip(
+                    tr("{name}: {description}. Drag it, or use the arrow keys.", name=name, description=description)
+                )
+            )
         self.update()
 
     def propose(self, value: int, final: bool, previous: int | None = None) -> None:
         """Snaps to an allowed cut and asks for it."""
         if value in self._forbidden:
-            self.refused.emit(f"The model cannot be cut before layer {value}: {self._forbidden[value]}")
+            self.refused.emit(
+                tr(
+                    "The model cannot be cut before layer {value}: {forbidden}",
+                    value=value,
+                    forbidden=self._forbidden[value],
+                )
+            )
         else:
             self.refused.emit("")
         allowed = geometry.snap(value, self.minimum(), self.maximum(), self._forbidden, previous)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Signal
 from PySide6.QtWidgets import QSpinBox, QWidget
 
-from app.ui.text import tr
+from app.core.text import joined, phrase
+from app.ui.text import shown, tr
 
 LOWEST = 256
 HIGHEST = 1 << 20
@@ -29,11 +30,18 @@ class ContextSpin(QSpinBox):
         self.setAccessibleName(tr("Context length in tokens"))
         self.setRange(LOWEST, HIGHEST)
         self.setGroupSeparatorShown(True)
-        self.setSuffix(" tokens")
+        self.setSuffix(tr(" tokens"))
         self.setKeyboardTracking(False)
-        self.setMinimumWidth(self.fontMetrics().horizontalAdvance("1,048,576 tokens") + 44)
         self.lineEdit().setTextMargins(6, 0, 0, 0)
         self.valueChanged.connect(self.chosen)
+
+    def sizeHint(self) -> QSize:
+        """The same whatever the model's limit is."""
+        widest = self.fontMetrics().horizontalAdvance(f"{HIGHEST:,}{self.suffix()}")
+        return QSize(widest + 44, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
     def stepBy(self, steps: int) -> None:
         self.setValue(stepped(self.value(), steps, self.maximum()))
@@ -44,9 +52,7 @@ class ContextSpin(QSpinBox):
             if not self.hasFocus() or self.value() != value:
                 self.setValue(value)
         self.setEnabled(enabled)
-        upper = f" The model was made for at most {limit:,}." if limit else ""
-        self.setToolTip(
-            f"Memory for this many tokens is reserved on every machine.{upper}"
-            if enabled
-            else tr("Choose a model first.")
-        )
+        upper = phrase("The model was made for at most {limit:,}.", limit=limit) if limit else ""
+        says = joined((phrase("Memory for this many tokens is reserved on every machine."), upper))
+        self.setToolTip(shown(says) if enabled else tr("Choose a model first."))
+        self.setAccessibleDescription(self.toolTip())

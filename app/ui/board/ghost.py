@@ -11,6 +11,7 @@ from app.ui.board.block import StageBlock, block_height
 from app.ui.board.geometry import BLOCK_MINIMUM
 from app.ui.board.gesture import Run
 from app.ui.board.segments import Segment
+from app.ui.text import as_shown
 
 
 class Ghost(QWidget):
@@ -23,7 +24,7 @@ class Ghost(QWidget):
         self._pixmap = _picture(run, block, weights)
         ratio = self._pixmap.devicePixelRatio()
         self.resize(round(self._pixmap.width() / ratio), round(self._pixmap.height() / ratio))
-        self.setAccessibleName(words.layers(run.first, run.last) if run is not None else "")
+        self.setAccessibleName(as_shown(words.layers(run.first, run.last) if run is not None else ""))
         self.show()
         self.raise_()
 

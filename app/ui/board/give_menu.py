@@ -12,7 +12,8 @@ from app.ui import words
 from app.ui.board import words as board_words
 from app.ui.board.gesture import Run
 from app.ui.board.state import BoardState
-from app.ui.text import tr
+from app.ui.text import as_shown, tr
+from app.ui.widgets import explain
 from app.ui.widgets.labels import plain_tooltip
 
 
@@ -28,25 +29,27 @@ class GiveMenu(QMenu):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setToolTipsVisible(True)
-        title = self.addAction(f"Give {words.layers(run.first, run.last)} to")
+        title = self.addAction(tr("Give {layers} to", layers=words.layers(run.first, run.last)))
         title.setEnabled(False)
+        title.setToolTip(tr("Choose one of the machines below."))
         for node in state.outlooks:
             if node == source:
                 continue
             effect, why_not = _effect(state, run, node)
-            action = self.addAction(f"{_plain(node)}   {effect}")
+            action = self.addAction(f"{_plain(node)}   {as_shown(effect)}")
             action.setData(node)
             action.setEnabled(not why_not)
             action.setToolTip(plain_tooltip(why_not))
             action.triggered.connect(lambda _checked=False, node=node: on_give(node))
         if len(self.actions()) == 1:
-            self.addAction(tr("There is no other machine yet")).setEnabled(False)
+            none = self.addAction(tr("There is no other machine yet"))
+            explain(none, "Add a machine first.")
         own = state.placement.stage_of(source) if source else None
         if own is not None:
             self.addSeparator()
             pinned = source in state.pins
-            where = f"{words.layers(own.first, own.last)} on {_plain(source)}"
-            pin = self.addAction(f"{'Unpin' if pinned else 'Pin'} {where}\tP")
+            where = tr("{layers} on {node}", layers=words.layers(own.first, own.last), node=_plain(source))
+            pin = self.addAction(f"{tr('Unpin {where}', where=where) if pinned else tr('Pin {where}', where=where)}\tP")
             pin.setToolTip(tr("Balance leaves pinned layers where they are."))
             pin.triggered.connect(lambda _checked=False: self.pin_wanted.emit(source))
 
@@ -56,7 +59,7 @@ def _effect(state: BoardState, run: Run, node: str) -> tuple[str, str]:
     try:
         after = state.rules.outlook(state.rules.give(state.placement, node, run))[node]
     except ShardboardError as error:
-        return f"not possible: {error.cause}", str(error)
+        return tr("not possible: {cause}", cause=error.cause), str(error)
     return board_words.room_line(after)[0], ""
 
 

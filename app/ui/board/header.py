@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
+from app.core.text import phrase
 from app.ui.board import words
 from app.ui.board.context_spin import ContextSpin
 from app.ui.board.saved_button import SavedButton
 from app.ui.board.state import BoardState
-from app.ui.text import tr
-from app.ui.theme.tokens import SPACE
-from app.ui.widgets import ElidedLabel, IconButton, explain, label, push_button
+from app.ui.text import as_shown, tr
+from app.ui.theme.tokens import SPACE, scaled
+from app.ui.widgets import ElidedLabel, FlowRow, IconButton, SteadyButton, explain, label, push_button
 from app.ui.widgets.labels import plain_tooltip
 
-SPARES_TIP = "Keeps a second copy of each range on another machine's disk: after a loss nothing has to be sent."
+SPARES_TIP = phrase("Keeps a second copy of each range on another machine's disk: after a loss nothing has to be sent.")
 
 
 class BoardHeader(QWidget):
@@ -45,42 +46,39 @@ class BoardHeader(QWidget):
         self.redo = IconButton("redo", "Redo", self.redo_wanted.emit)
         self.saved = SavedButton()
         self.balance = push_button("Balance", "", self.balance_wanted.emit)
-        self.deploy = push_button("Deploy", "primary", self.deploy_wanted.emit)
+        self.deploy = SteadyButton("Deploy", (words.widest_deploy_label(),), "primary", self.deploy_wanted.emit)
         self.cancel = push_button("Cancel", "", self.cancel_wanted.emit)
         self.cancel.setToolTip(
             tr("Stops the deployment that is under way. What was sent already stays on the machines.")
         )
         self.cancel.hide()
-        self.spares = QCheckBox("Spares")
+        self.spares = QCheckBox(tr("Spares"))
         self.spares.clicked.connect(self.spares_wanted)
         self.summary = ElidedLabel(role="muted")
         caption = label("Context", "muted")
         caption.setBuddy(self.context)
 
-        first = QHBoxLayout()
-        first.setSpacing(SPACE.s)
-        first.addWidget(self.model, 1)
-        first.addStretch(0)
-        first.addWidget(self.undo)
-        first.addWidget(self.redo)
-        first.addWidget(self.saved)
-        first.addWidget(self.balance)
-        first.addWidget(self.cancel)
-        first.addWidget(self.deploy)
-        second = QHBoxLayout()
-        second.setSpacing(SPACE.s)
-        second.addWidget(self.summary, 1)
-        second.addWidget(self.spares)
-        second.addWidget(caption)
-        second.addWidget(self.context)
+        first = FlowRow(at_end=True)
+        first.add(self.model)
+        first.spring()
+        for part in (self.undo, self.redo, self.saved, self.balance, self.cancel, self.deploy):
+            first.add(part)
+        room = QWidget()
+        beside = QHBoxLayout(room)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(SPACE.s)
+        beside.addWidget(caption)
+        beside.addWidget(self.context)
+        second = FlowRow(at_end=True)
+        second.add(self.summary, scaled(150))
+        second.spring()
+        second.add(self.spares)
+        second.add(room)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(SPACE.s)
         rows.addLayout(first)
         rows.addLayout(second)
-        for button, widest in ((self.deploy, "Deploy 88 changes"),):
-            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(widest) + 34)
-        first.setAlignment(Qt.AlignmentFlag.AlignVCenter)
 
     def show_state(self, state: BoardState, deploying: bool) -> None:
         """deploying: by this window, which can cancel it then."""
@@ -96,11 +94,11 @@ class BoardHeader(QWidget):
             self.balance, state.balance_why_not, "Spreads the layers so that the slowest stage is as fast as can be"
         )
         explain(self.deploy, state.deploy_why_not, state.deploy_note)
-        self.deploy.setText(state.busy or words.deploy_label(state))
+        self.deploy.setText(as_shown(state.busy or words.deploy_label(state)))
         self.cancel.setVisible(deploying)
 
     def show_summary(self, text: str) -> None:
-        self.summary.setText(text)
+        self.summary.setText(as_shown(text))
 
     def _show_models(self, state: BoardState) -> None:
         names = list(dict.fromkeys((*state.models, *([state.model] if state.model else []))))
@@ -112,6 +110,6 @@ class BoardHeader(QWidget):
             self.model.setCurrentIndex(names.index(state.model) if state.model in names else -1)
         self.model.setPlaceholderText(tr("Choose a model") if names else tr("No model on this machine yet"))
         self.model.setEnabled(bool(names))
-        self.model.setToolTip(
-            plain_tooltip(state.model) if names else tr("There is no model on this machine yet: see Models.")
-        )
+        why_not = "" if names else tr("There is no model on this machine yet: see Models.")
+        self.model.setToolTip(plain_tooltip(why_not or state.model))
+        self.model.setAccessibleDescription(why_not)

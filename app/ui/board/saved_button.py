@@ -5,13 +5,13 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from app.core.text import phrase
 from app.ui.board.state import BoardState
 from app.ui.text import tr
 from app.ui.theme.tokens import SPACE
 from app.ui.widgets import WrappedLabel, explain, label, push_button
-from app.ui.widgets.labels import plain_tooltip
 
-NAME_FIRST = "Type a name first."
+NAME_FIRST = phrase("Type a name first.")
 LONGEST = 60
 
 
@@ -23,7 +23,7 @@ class SavedButton(QPushButton):
     delete_wanted = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Saved", parent)
+        super().__init__(tr("Saved"), parent)
         self.setAccessibleName(tr("Saved placements"))
         self._names: tuple[str, ...] = ()
         self._model = ""
@@ -35,7 +35,7 @@ class SavedButton(QPushButton):
     def show_state(self, state: BoardState) -> None:
         self._names, self._model = state.saved, state.model
         self._save_why_not = state.save_why_not
-        explain(self, state.hint, f"Placements of {state.model} that you keep by name")
+        explain(self, state.hint, tr("Placements of {model} that you keep by name", model=state.model))
 
     def menu_of_saved(self) -> QMenu:
         """What is saved, to be restored or deleted, and Save as."""
@@ -45,13 +45,12 @@ class SavedButton(QPushButton):
         for name in self._names:
             menu.addAction(_plain(name), lambda name=name: self.restore_wanted.emit(name))
         if not self._names:
-            menu.addAction(tr("Nothing is saved for this model yet")).setEnabled(False)
+            explain(menu.addAction(tr("Nothing is saved for this model yet")), "Save the placement on the board first.")
         menu.addSeparator()
         save = menu.addAction(tr("Save as…"), self.ask)
-        save.setEnabled(not self._save_why_not)
-        save.setToolTip(plain_tooltip(self._save_why_not))
+        explain(save, self._save_why_not)
         if self._names:
-            delete = menu.addMenu("Delete")
+            delete = menu.addMenu(tr("Delete"))
             for name in self._names:
                 delete.addAction(_plain(name), lambda name=name: self.delete_wanted.emit(name))
         return menu
@@ -94,7 +93,7 @@ class SaveDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(SPACE.l, SPACE.l, SPACE.l, SPACE.l)
         column.setSpacing(SPACE.m)
-        column.addWidget(label(f"Keep this placement of {model} as", "heading"))
+        column.addWidget(label(tr("Keep this placement of {model} as", model=model), "heading"))
         column.addWidget(self.name)
         column.addWidget(self.note)
         column.addLayout(buttons)

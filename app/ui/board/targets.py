@@ -6,9 +6,10 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
+from app.core.text import joined
 from app.ui.board import words
 from app.ui.board.state import BoardState, NodeOutlook, Outlooks
-from app.ui.text import tr
+from app.ui.text import as_shown, tr
 from app.ui.theme.resources import sans
 from app.ui.theme.tokens import SPACE, TEXT, blend, colour, scaled, tokens
 from app.ui.widgets import ResponsiveGrid
@@ -30,9 +31,9 @@ class EmptyTarget(QWidget):
     def show_outlook(self, outlook: NodeOutlook, target: bool, carrying: bool) -> None:
         if (outlook, target, carrying) != (self.outlook, self._target, self._carrying):
             self.outlook, self._target, self._carrying = outlook, target, carrying
-            self.setAccessibleName(f"{outlook.node}, holds no layers. {self._line()}")
+            self.setAccessibleName(tr("{node}, holds no layers. {line}", node=outlook.node, line=self._line()))
             self.setAccessibleDescription(tr("Enter gives it the selected layers."))
-            self.setToolTip(plain_tooltip(f"{outlook.node}: {self._line()}"))
+            self.setToolTip(plain_tooltip(joined((outlook.node, self._line()), ": ")))
             self.update()
 
     def sizeHint(self) -> QSize:
@@ -82,7 +83,7 @@ class EmptyTarget(QWidget):
         painter.drawText(QRectF(left, 4, width, scaled(18)), Qt.AlignmentFlag.AlignVCenter, name)
         painter.setFont(small)
         painter.setPen(colour(values.danger if over else values.text_muted))
-        line = QFontMetricsF(small).elidedText(self._line(), Qt.TextElideMode.ElideRight, width)
+        line = QFontMetricsF(small).elidedText(as_shown(self._line()), Qt.TextElideMode.ElideRight, width)
         painter.drawText(QRectF(left, 4 + scaled(18), width, scaled(17)), Qt.AlignmentFlag.AlignVCenter, line)
 
 
@@ -92,7 +93,7 @@ class TargetTray(ResponsiveGrid):
     chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(176, parent, SPACE.s, most=8)
+        super().__init__(176, parent, SPACE.s, most=8, widest=0)
         self._targets: dict[str, EmptyTarget] = {}
         self._target = ""
         self._carrying = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.core.text import joined, phrase
 from app.ui import words
 from app.ui.board.segments import Segment
 from app.ui.board.state import BoardState, NodeOutlook
@@ -13,23 +14,28 @@ from app.ui.board.state import BoardState, NodeOutlook
 def range_line(segment: Segment, weights: int) -> tuple[str, ...]:
     span, short = words.layers(segment.first, segment.last), words.layer_range(segment.first, segment.last)
     size = words.size(weights)
-    return (f"{span}  ·  {size}", f"{short}  ·  {size}", f"{short} · {size}", span, short)
+    return (joined((span, size), "  ·  "), f"{short}  ·  {size}", f"{short} · {size}", span, short)
 
 
 def room_line(outlook: NodeOutlook | None) -> tuple[str, ...]:
     """KV and what is left of the free memory, or by how much it does not fit."""
     if outlook is None:
         return ("",)
-    kv = f"KV {words.size(outlook.kv)}"
+    kv = phrase("KV {kv}", kv=words.size(outlook.kv))
     if not outlook.usable and outlook.state:
-        return (f"{kv}  ·  {outlook.state}", outlook.state)
+        return (joined((kv, outlook.state), "  ·  "), outlook.state)
     if outlook.available is None:
-        return (f"{kv}  ·  memory not known yet", kv)
+        return (phrase("{kv}  ·  memory not known yet", kv=kv), kv)
     if outlook.over:
         over = words.size(outlook.over)
-        return (f"{kv}  ·  {over} too much", f"{over} too much", f"+{over}", "too big")
+        return (
+            phrase("{kv}  ·  {over} too much", kv=kv, over=over),
+            phrase("{over} too much", over=over),
+            f"+{over}",
+            phrase("too big"),
+        )
     left = words.size(outlook.left)
-    return (f"{kv}  ·  {left} left", f"{left} left", left)
+    return (phrase("{kv}  ·  {left} left", kv=kv, left=left), phrase("{left} left", left=left), left)
 
 
 def over(outlook: NodeOutlook | None) -> bool:
@@ -38,53 +44,88 @@ def over(outlook: NodeOutlook | None) -> bool:
 
 def node_sentence(outlook: NodeOutlook) -> str:
     """One node in full: tooltips, screen readers."""
-    holds = f"{outlook.node}: {words.size(outlook.weights)} weights, {words.size(outlook.kv)} KV"
+    parts = {"node": outlook.node, "weights": words.size(outlook.weights), "kv": words.size(outlook.kv)}
+    holds = phrase("{node}: {weights} weights, {kv} KV", **parts)
     if outlook.overhead:
-        holds += f", {words.size(outlook.overhead)} for the process"
+        parts["overhead"] = words.size(outlook.overhead)
+        holds = phrase("{node}: {weights} weights, {kv} KV, {overhead} for the process", **parts)
     if outlook.available is None:
-        return f"{holds}; its memory is not known yet."
+        return phrase("{holds}; its memory is not known yet.", holds=holds)
     if outlook.over:
-        return f"{holds}; {words.size(outlook.over)} more than the {words.size(outlook.available)} it has free."
-    return f"{holds}; {words.size(outlook.left)} of {words.size(outlook.available)} left."
+        return phrase(
+            "{holds}; {over} more than the {available} it has free.",
+            holds=holds,
+            over=words.size(outlook.over),
+            available=words.size(outlook.available),
+        )
+    return phrase(
+        "{holds}; {left} of {available} left.",
+        holds=holds,
+        left=words.size(outlook.left),
+        available=words.size(outlook.available),
+    )
 
 
 def planned_line(outlook: NodeOutlook) -> str:
     """A card's legend while layers are being dragged."""
     if outlook.available is None:
-        return f"{words.size(outlook.weights)} weights · {words.size(outlook.kv)} KV · memory not known yet"
-    end = f"{words.size(outlook.over)} too much" if outlook.over else f"{words.size(outlook.left)} left"
-    return f"{words.size(outlook.weights)} weights · {words.size(outlook.kv)} KV · {end}"
+        return phrase(
+            "{weights} weights · {kv} KV · memory not known yet",
+            weights=words.size(outlook.weights),
+            kv=words.size(outlook.kv),
+        )
+    end = (
+        phrase("{over} too much", over=words.size(outlook.over))
+        if outlook.over
+        else phrase("{left} left", left=words.size(outlook.left))
+    )
+    return phrase(
+        "{weights} weights · {kv} KV · {end}", weights=words.size(outlook.weights), kv=words.size(outlook.kv), end=end
+    )
 
 
 def block_name(segment: Segment, outlook: NodeOutlook | None, pinned: bool = False, spare: str = "") -> str:
     """For screen readers."""
     where = words.layers(segment.first, segment.last)
     if segment.gap:
-        return f"Not placed: {where}"
-    where += ", pinned: Balance leaves them here" if pinned else ""
-    where += f", {spare}" if spare else ""
-    return f"{segment.node}, {where}" + (f". {node_sentence(outlook)}" if outlook is not None else "")
+        return phrase("Not placed: {where}", where=where)
+    stays = phrase("pinned: Balance leaves them here") if pinned else ""
+    name = joined((segment.node, where, stays, spare), ", ")
+    return joined((name, node_sentence(outlook)), ". ") if outlook is not None else name
 
 
 def boundary_name(left: Segment, right: Segment) -> str:
-    return f"Boundary between {left.node or 'unplaced layers'} and {right.node or 'unplaced layers'}"
+    return phrase(
+        "Boundary between {left} and {right}",
+        left=left.node or phrase("unplaced layers"),
+        right=right.node or phrase("unplaced layers"),
+    )
 
 
 def boundary_value(value: int) -> str:
-    return f"cut before layer {value}"
+    return phrase("cut before layer {value}", value=value)
 
 
 def empty_target_line(outlook: NodeOutlook, carrying: bool) -> str:
     if not outlook.usable:
         return outlook.state
-    free = "memory not known yet" if outlook.available is None else f"{words.size(outlook.available)} free"
-    return free if carrying else f"drop layers here · {free}"
+    free = (
+        phrase("memory not known yet")
+        if outlook.available is None
+        else phrase("{available} free", available=words.size(outlook.available))
+    )
+    return free if carrying else phrase("drop layers here · {free}", free=free)
 
 
 def deploy_label(state: BoardState) -> str:
-    if not state.deployed:
-        return "Deploy"
-    return "Deploy" if not state.changes else f"Deploy {words.count(state.changes, 'change')}"
+    if not state.deployed or not state.changes:
+        return phrase("Deploy")
+    return phrase("Deploy {changes}", changes=words.count(state.changes, "change"))
+
+
+def widest_deploy_label() -> str:
+    """What the button keeps room for."""
+    return phrase("Deploy {changes}", changes=words.count(88, "change"))
 
 
 def fitting(options: tuple[str, ...], width: float, measure: Callable[[str], float]) -> str:

@@ -20,12 +20,13 @@ from app.core.generation.request import (
     Queued,
     TokenEvent,
 )
+from app.core.text import phrase
 from app.ui.chat.text import left_line, problem_of
 
 
 class Phase(enum.Enum):
     WAITING = "waiting"
-    READING = "reading the prompt"
+    READING = phrase("reading the prompt")
     WRITING = "writing"
     DONE = "done"
 
@@ -149,8 +150,8 @@ def _with_result(state: Running, result: GenerationResult) -> Running:
     messages = told_once([event.message for event in result.events if event.message])
     problem = None
     if result.finish_reason == "error":
-        cause = messages[-1] if messages else "The answer stopped, and no cause was given."
-        problem = Problem(cause, "" if messages else "The activity log may say more.")
+        cause = messages[-1] if messages else phrase("The answer stopped, and no cause was given.")
+        problem = Problem(cause, "" if messages else phrase("The activity log may say more."))
         messages = messages[:-1]
     notes = tuple(note for note in told_once((*state.notes, *messages)) if problem is None or note != problem.cause)
     return replace(state, phase=Phase.DONE, result=result, notes=notes, outcome=result.finish_reason, problem=problem)
@@ -173,7 +174,9 @@ def ended(state: Running) -> Running:
     """The stream ended. Without a result that is an error, in words."""
     if state.phase is Phase.DONE:
         return state
-    problem = Problem("The answer ended early: the stages sent no result.", "Try again, or look at the activity log.")
+    problem = Problem(
+        phrase("The answer ended early: the stages sent no result."), phrase("Try again, or look at the activity log.")
+    )
     return replace(state, phase=Phase.DONE, fresh="", outcome="error", problem=problem)
 
 
@@ -183,10 +186,10 @@ def outcome_words(outcome: str) -> str:
         case "cancelled":
             return "stopped"
         case "length":
-            return "cut at the token limit"
+            return phrase("cut at the token limit")
         case "interrupted":
             return "interrupted"
         case "edited":
-            return "edited by you"
+            return phrase("edited by you")
         case _:
             return ""

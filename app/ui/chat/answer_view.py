@@ -11,15 +11,16 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWid
 
 from app.core.chat.conversation import UNFINISHED, Figures, Problem, Turn
 from app.core.chat.thinking import split_thinking
+from app.core.text import joined, phrase
 from app.ui.chat.answer import Phase, Running, outcome_words
 from app.ui.chat.blocks import plain_blocks
+from app.ui.chat.editing import EditableMessage
 from app.ui.chat.growing import GrowingMarkdown
 from app.ui.chat.markdown_view import MarkdownView
+from app.ui.chat.pace import Pace
 from app.ui.chat.parts import BranchNav, CopyButton, InlineEditor, ProblemPanel, ThinkingView, slim
-from app.ui.chat.rows import MessageView
-from app.ui.chat.slices import SLICE_S
 from app.ui.chat.text import figures_line, prefill_line, queued_line, shares_line, size
-from app.ui.text import tr
+from app.ui.text import as_shown, tr
 from app.ui.theme import SPACE
 from app.ui.widgets import IconButton, WrappedLabel, explain, label
 from app.ui.widgets.labels import plain_tooltip
@@ -27,28 +28,27 @@ from app.ui.widgets.labels import plain_tooltip
 NBSP = "\u00a0"
 RENDER_EVERY_MS = 33
 NEXT_SLICE_MS = 4
-HURRIED_MS = 16  # in the next frame
+SLICE_S = 0.006
 SHORT = 200  # characters: shown at once also while the view moves
 FIGURES_EVERY_S = 0.25
 
 
-class AnswerView(MessageView):
+class AnswerView(EditableMessage):
     """An answer, running or finished.
 
     While it runs, show_running() takes states and the text is drawn at most every 33 ms, less often where drawing takes
     long. A finished one is shown by show_finished().
-    Signals: regenerate_wanted(), continue_wanted(), branch_wanted(), delete_wanted(), edited(text), walked(steps).
+    Signals: regenerate_wanted(), continue_wanted(), branch_wanted(), delete_wanted().
     """
 
     regenerate_wanted = Signal()
     continue_wanted = Signal()
     branch_wanted = Signal()
     delete_wanted = Signal()
-    edited = Signal(str)
-    walked = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, pace: Pace | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._pace = pace or Pace(self)
         self._growing = GrowingMarkdown()
         self._text = ""
         self._begins = 0  # where the answer begins in the text, after the thinking
@@ -56,37 +56,33 @@ class AnswerView(MessageView):
         self._figures_at = 0.0
         self._outcome = ""
         self._state = Running()
-        self.thinking = ThinkingView()
-        self.markdown = MarkdownView()
-        self.progress = label(role="muted")
-        self.note = WrappedLabel(role="small")
-        self.problem = ProblemPanel()
-        self.nav = BranchNav("answer")
+        self.thinking = ThinkingView(self)
+        self.markdown = MarkdownView(pace=self._pace, parent=self)
+        self.progress = label(role="muted", parent=self)
+        self.note = WrappedLabel(role="small", parent=self)
+        self.problem = ProblemPanel(self)
+        self.nav = BranchNav(phrase("answer"), self)
         self.nav.walked.connect(self.walked.emit)
-        self.figures = WrappedLabel(role="small")
+        self.figures = WrappedLabel(role="small", parent=self)
         self.figures.setAccessibleName(tr("Figures of this answer"))
-        self.shares = WrappedLabel(role="small")
+        self.shares = WrappedLabel(role="small", parent=self)
         self.shares.setAccessibleName(tr("Where the time of a token went"))
-        self.show_all = slim("", "Show the whole answer as plain text", self._show_whole)
-        self.copy = CopyButton("Copy the answer", lambda: split_thinking(self._text).answer)
-        self.edit = slim("Edit", "Edit the answer", self.begin_edit)
-        self.regenerate = slim("Regenerate", "Write this answer again", self.regenerate_wanted.emit)
-        self.go_on = slim("Continue", "Go on with this answer", self.continue_wanted.emit)
+        self.show_all = slim("", tr("Show the whole answer as plain text"), self._show_whole)
+        self.copy = CopyButton(tr("Copy the answer"), lambda: split_thinking(self._text).answer)
+        self.edit = slim("Edit", tr("Edit the answer"), self.begin_edit)
+        self.regenerate = slim("Regenerate", tr("Write this answer again"), self.regenerate_wanted.emit)
+        self.go_on = slim("Continue", tr("Go on with this answer"), self.continue_wanted.emit)
         self.more = IconButton("more", "More for this answer", self._open_more, size=14)
-        self.editor: InlineEditor | None = None
         self._obstacle = ""
         self._cost_s = 0.0  # of the drawing that is under way
         self._render = QTimer(self)
         self._render.setSingleShot(True)
         self._render.setInterval(RENDER_EVERY_MS)
         self._render.timeout.connect(self._draw)
-        self._ending = QTimer(self)
-        self._ending.setSingleShot(True)
-        self._ending.timeout.connect(self._finish)
         self._lay_out()
 
     def _lay_out(self) -> None:
-        self._buttons = QWidget()
+        self._buttons = QWidget(self)
         row = QHBoxLayout(self._buttons)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -117,7 +113,7 @@ class AnswerView(MessageView):
         fresh = text != self._text
         self._state, self._text = state, text
         if state.phase is Phase.DONE:
-            self._settle(state.figures, state.outcome, state.problem, "\n".join(state.notes))
+            self._settle(state.figures, state.outcome, state.problem, joined(state.notes, "\n"))
             return
         self._show_progress()
         if fresh and not self._render.isActive():
@@ -135,7 +131,7 @@ class AnswerView(MessageView):
 
     def show_shares(self, shares: Sequence[tuple[str, float]]) -> None:
         """Kept as the figures' tool tip for every answer; the last one shows it in words."""
-        line = shares_line(shares)
+        line = as_shown(shares_line(shares))
         self.shares.setText(_kept_together(line))
         self.figures.setToolTip(plain_tooltip(line))
 
@@ -169,35 +165,22 @@ class AnswerView(MessageView):
 
     # -- editing ------------------------------------------------------------------------------------------------------
 
-    def begin_edit(self) -> None:
-        if self.editor is not None:
-            return
-        editor = InlineEditor("The answer", self._text, "Save", "The version before is kept beside it.")
-        self.editor = editor
-        editor.done.connect(self.edited.emit)
-        editor.cancelled.connect(self.end_edit)
-        self._layout.insertWidget(0, editor)
-        for part in (self.thinking, self.markdown, self._buttons):
-            part.hide()
-        editor.edit.setFocus()
+    def _new_editor(self) -> InlineEditor:
+        return InlineEditor(tr("The answer"), self._text, "Save", tr("The version before is kept beside it."))
 
-    def end_edit(self) -> None:
-        if self.editor is not None:
-            self.editor.hide()
-            self.editor.deleteLater()
-            self.editor = None
-            self.thinking.setVisible(bool(split_thinking(self._text).thought))
-            self.markdown.setVisible(bool(self.markdown.blocks))
-            self._buttons.show()
-            self.edit.setFocus()
+    def _show_text(self, shown: bool) -> None:
+        self.thinking.setVisible(shown and bool(split_thinking(self._text).thought))
+        self.markdown.setVisible(shown and bool(self.markdown.blocks))
+        self._buttons.setVisible(shown)
 
     def more_menu(self) -> QMenu:
         menu = QMenu(self)
+        menu.setToolTipsVisible(True)
         for text, act, why_not in (
-            ("Branch into a new chat", self.branch_wanted, ""),
-            ("Delete this version and what follows", self.delete_wanted, self._obstacle),
+            (tr("Branch into a new chat"), self.branch_wanted, ""),
+            (tr("Delete this version and what follows"), self.delete_wanted, self._obstacle),
         ):
-            action = QAction(text, menu)
+            action = QAction(as_shown(text), menu)
             explain(action, why_not)
             action.triggered.connect(lambda _checked=False, act=act: act.emit())
             menu.addAction(action)
@@ -217,7 +200,7 @@ class AnswerView(MessageView):
         elif waiting and state.prefill is not None:
             self.progress.setText(prefill_line(state.prefill.done_tokens, state.prefill.total_tokens))
         self.progress.setVisible(waiting)
-        self._show_note("\n".join(state.notes))
+        self._show_note(joined(state.notes, "\n"))
 
     def _take_text(self, ended: bool) -> None:
         """Gives what is new of the answer to the Markdown, and the thinking to its own place."""
@@ -248,18 +231,19 @@ class AnswerView(MessageView):
 
     def _finish(self) -> None:
         """The whole answer is parsed once more, in slices; what was shown stays until that is done."""
+        began = time.thread_time()
         blocks = self._growing.finish(SLICE_S)
         if blocks is None:
-            self._ending.start(NEXT_SLICE_MS)
+            self._pace.ask(self._finish)
             return
         self.markdown.setVisible(bool(blocks) and self.editor is None)
-        self.markdown.show_blocks(0, blocks)
+        self.markdown.show_blocks(0, blocks, SLICE_S - (time.thread_time() - began))
         self._order_tabs()
 
     @property
     def settled(self) -> bool:
         """Whether all that is known of it is shown."""
-        return not (self._ending.isActive() or self.markdown.behind)
+        return not (self._pace.waits(self._finish) or self.markdown.behind)
 
     def _settle(
         self, figures: Figures, outcome: str, problem: Problem | None, note: str, hurried: bool = False
@@ -270,18 +254,20 @@ class AnswerView(MessageView):
         self.progress.hide()
         self._take_text(ended=True)
         if hurried and len(self._text) > SHORT:
-            self._ending.start(HURRIED_MS)
+            self._pace.ask(self._finish)
         else:
             self._finish()
         self.show_all.setVisible(self._growing.capped)
         if self._growing.capped:
             total = len(self._growing.text.encode("utf-8", "replace"))
-            self.show_all.setText(f"Only the first 64 KiB are shown. Show all {size(total)} as plain text")
+            self.show_all.setText(
+                tr("Only the first 64 KiB are shown. Show all {total} as plain text", total=size(total))
+            )
         self._show_note(note)
         self.problem.show_problem(problem)
         words = outcome_words(outcome)
         if not self._growing.text.strip() and not problem and not words:
-            words = "The model wrote nothing."
+            words = tr("The model wrote nothing.")
         self._show_figures(figures, words)
         self._buttons.show()
         self._order_tabs()
@@ -302,7 +288,7 @@ class AnswerView(MessageView):
             before = here
 
     def _show_figures(self, figures: Figures, words: str) -> None:
-        line = " · ".join(part for part in (words, figures_line(figures)) if part)
+        line = as_shown(joined((words, figures_line(figures)), " · "))
         self.figures.setText(_kept_together(line))
         self.figures.setVisible(bool(line))
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from markdown_it.token import Token
 
 from app.ui.chat.inline import render_blocks, render_text
-from app.ui.chat.parsing import Group, Parser
+from app.ui.chat.parsing import Group, Parser, closed_groups
 from app.ui.chat.slices import Look, at_once
 
 PART = 6 * 1024  # what one widget holds, in characters and TOKEN for each token
@@ -94,25 +94,11 @@ def _weight(tokens: Sequence[Token]) -> int:
     return sum(TOKEN + len(token.content) + TOKEN * len(token.children or ()) for token in tokens)
 
 
-def _nested(tokens: Sequence[Token]) -> list[list[Token]]:
-    """Cut wherever everything that was opened is closed."""
-    found: list[list[Token]] = []
-    current: list[Token] = []
-    depth = 0
-    for token in tokens:
-        current.append(token)
-        depth += token.nesting
-        if depth == 0:
-            found.append(current)
-            current = []
-    return found
-
-
 def _parts(tokens: Sequence[Token], look: Look) -> Iterator[str]:
     """Block tokens as HTML, in parts that are not too long."""
     waiting: list[Token] = []
     weight = 0
-    for group in _nested(tokens):
+    for group in closed_groups(tokens):
         look()
         heavy = _weight(group)
         if waiting and weight + heavy > PART:
@@ -161,7 +147,7 @@ def _lists(group: list[Token], look: Look) -> Iterator[str]:
         return (f'<ol start="{first}">' if opening.type == "ordered_list_open" else "<ul>") + whole[begin:]
 
     count = 0
-    for item in _nested(group[1:-1]):
+    for item in closed_groups(group[1:-1]):
         look()
         heavy = _weight(item)
         if waiting and weight + heavy > PART:
@@ -172,7 +158,7 @@ def _lists(group: list[Token], look: Look) -> Iterator[str]:
             weight += heavy
             count += 1
             continue
-        inside = _nested(item[1:-1])
+        inside = list(closed_groups(item[1:-1]))
         yield made([item[0], *(inside[0] if _weight(inside[0]) <= PART else ()), item[-1]], number)
         yield from _parts([token for each in inside[_weight(inside[0]) <= PART :] for token in each], look)
         number += 1

@@ -141,7 +141,7 @@ class CodeBlock(QFrame):
         self._copy.setProperty("slim", True)
         self._copy.setAccessibleName(tr("Copy the code"))
         self._copy.clicked.connect(self._copy_code)
-        self._view = CodeView()
+        self._view = CodeView(self)
         self._view.focus_changed.connect(lambda here: set_tone(self, "focused", "true" if here else "false"))
         self._painter = SpanPainter(self._view.document())
         self._colouring = self._timer(HIGHLIGHT_AFTER_MS, self._colour)
@@ -184,7 +184,7 @@ class CodeBlock(QFrame):
         self._code = code
         if language != self._language:
             self._language = language
-            self._view.setAccessibleName(f"{language} code" if language else tr("Code"))
+            self._view.setAccessibleName(tr("{language} code", language=language) if language else tr("Code"))
         self._label.setText(language[:40] or "text")
         shown = break_lines(code)
         if shown == self._shown:

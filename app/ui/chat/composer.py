@@ -13,7 +13,7 @@ from app.core.chat.attachments import MOST, read_attachment
 from app.core.chat.conversation import Attachment
 from app.core.errors import ShardboardError
 from app.ui.chat.text import size
-from app.ui.text import tr
+from app.ui.text import as_shown, tr
 from app.ui.theme import SPACE
 from app.ui.widgets import ElidedLabel, IconButton, WrappedLabel, explain, push_button, set_tone
 
@@ -88,7 +88,7 @@ class AttachmentChip(QFrame):
         row.setContentsMargins(SPACE.s, 0, 2, 0)
         row.setSpacing(SPACE.xs)
         row.addWidget(ElidedLabel(f"{attachment.name} · {length}", "small"), 1)
-        self.remove = IconButton("close", f"Do not attach {attachment.name}", self.removed.emit, size=12)
+        self.remove = IconButton("close", tr("Do not attach {name}", name=attachment.name), self.removed.emit, size=12)
         row.addWidget(self.remove)
 
 
@@ -174,7 +174,9 @@ class Composer(QFrame):
         for path in paths:
             try:
                 if len(taken) >= MOST:
-                    raise ShardboardError(f"A message takes {MOST} files at most.", "Send some of them first.")
+                    raise ShardboardError(
+                        tr("A message takes {most} files at most.", most=MOST), "Send some of them first."
+                    )
                 taken.append(read_attachment(path))
             except ShardboardError as error:
                 self.refused.emit(error)
@@ -218,7 +220,7 @@ class Composer(QFrame):
         explain(self.stop, stop, "Stop at the next token (Esc)")
         self.reason.setText(visible)
         self.reason.setVisible(bool(visible))
-        self.edit.setAccessibleDescription(send or "Enter sends, Shift+Enter starts a new line.")
+        self.edit.setAccessibleDescription(as_shown(send or tr("Enter sends, Shift+Enter starts a new line.")))
 
     def _send(self) -> None:
         if not self._obstacle and (self.draft.strip() or self.attachments):

@@ -32,6 +32,11 @@ def when(changed_at: float, now: float) -> str:
     return day if then.year == today.year else f"{day} {then.year}"
 
 
+def _titled(title: str) -> str:
+    line = " ".join(title.split())
+    return line if line and line != NEW_CHAT else tr("New chat")
+
+
 def grouped(listed: Sequence[Listed]) -> tuple[tuple[str, tuple[Listed, ...]], ...]:
     """(folder, its conversations): what lies in none first, then folders by name; the order within stays."""
     folders = sorted({each.folder for each in listed}, key=lambda name: (bool(name), name.casefold()))
@@ -63,7 +68,7 @@ class ConversationList(Popover):
     import_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Conversations", WIDTH, parent)
+        super().__init__(tr("Conversations"), WIDTH, parent)
         self._listed: tuple[Listed, ...] = ()
         self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Search titles and messages"))
@@ -123,18 +128,18 @@ class ConversationList(Popover):
         groups = grouped(listed)
         for folder, inside in groups:
             if len(groups) > 1 or folder:
-                self._add_folder(folder or "No folder")
+                self._add_folder(folder or tr("No folder"))
             for entry in inside:
-                state = "writing…" if entry.key in busy else when(entry.changed_at, now)
-                item = QListWidgetItem(f"{state}   {' '.join(entry.title.split()) or NEW_CHAT}")
+                state = tr("writing…") if entry.key in busy else when(entry.changed_at, now)
+                item = QListWidgetItem(f"{state}   {_titled(entry.title)}")
                 item.setData(_KEY, entry.key)
                 item.setToolTip(plain_tooltip(entry.title[:500]))
-                item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{entry.title}, {state}")
+                item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{_titled(entry.title)}, {state}")
                 self.rows.addItem(item)
                 if entry.key == current:
                     self.rows.setCurrentItem(item)
         searched = bool(self.search.text())
-        none = "No conversation holds these words." if searched else "Conversations appear here by themselves."
+        none = tr("No conversation holds these words.") if searched else tr("Conversations appear here by themselves.")
         self.hint.setText("" if listed else none)
         self.hint.setVisible(not listed)
         self.rows.setVisible(bool(listed))
@@ -163,10 +168,12 @@ class ConversationList(Popover):
 
     def _explain(self, _row: int = 0) -> None:
         selected = self._selected()
-        none = "" if selected else "Select a conversation first."
+        none = "" if selected else tr("Select a conversation first.")
         explain(self.delete, none)
         explain(self.move_here, none, "Move the conversation into this folder")
         self.folder.setEnabled(selected is not None)
+        self.folder.setToolTip(none or tr("A folder that is there, or the name of a new one"))
+        self.folder.setAccessibleDescription(self.folder.toolTip())
         names = sorted({each.folder for each in self._listed if each.folder}, key=str.casefold)
         self.folder.clear()
         self.folder.addItems(names)

@@ -15,6 +15,8 @@ from app.core.chat.conversation import NEW_CHAT
 from app.core.chat.exchange import LIMIT_BYTES, REMEDY, from_text, to_json, to_markdown
 from app.core.errors import ShardboardError
 from app.core.generation.trace import trace
+from app.core.text import phrase
+from app.ui.text import tr
 
 if TYPE_CHECKING:
     from app.ui.chat.pane import ChatPane
@@ -38,8 +40,10 @@ class ChatFiles(QObject):
     def export(self, ending: str) -> None:
         """ending: "md" or "json"."""
         name = file_name(self._pane.conversation.title, ending)
-        kind = "Markdown (*.md)" if ending == "md" else "JSON (*.json)"
-        chosen, _ = QFileDialog.getSaveFileName(self._pane, "Export the conversation", str(Path.home() / name), kind)
+        kind = tr("Markdown (*.md)") if ending == "md" else tr("JSON (*.json)")
+        chosen, _ = QFileDialog.getSaveFileName(
+            self._pane, tr("Export the conversation"), str(Path.home() / name), kind
+        )
         if chosen:
             self.export_to(Path(chosen), ending)
 
@@ -48,8 +52,8 @@ class ChatFiles(QObject):
         self._write(path, to_markdown(conversation) if ending == "md" else to_json(conversation))
 
     def choose_import(self) -> None:
-        kinds = "Conversations (*.json *.md);;All files (*)"
-        chosen, _ = QFileDialog.getOpenFileName(self._pane, "Import a conversation", str(Path.home()), kinds)
+        kinds = tr("Conversations (*.json *.md);;All files (*)")
+        chosen, _ = QFileDialog.getOpenFileName(self._pane, tr("Import a conversation"), str(Path.home()), kinds)
         if chosen:
             self.import_from(Path(chosen))
 
@@ -60,7 +64,7 @@ class ChatFiles(QObject):
                 data = file.read(LIMIT_BYTES + 1)
             text = text_of(data) if len(data) <= LIMIT_BYTES else None
             if text is None:
-                raise ShardboardError(f"{path.name} holds no conversation that can be read.", REMEDY)
+                raise ShardboardError(tr("{name} holds no conversation that can be read.", name=path.name), REMEDY)
             found = from_text(text, self._pane.desk.new(self._pane.conversation.settings).key)
         except (ShardboardError, OSError) as error:
             self._tell(path, error)
@@ -68,14 +72,14 @@ class ChatFiles(QObject):
         self._pane.change(found)
 
     def choose_attachments(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileNames(self._pane, "Attach text files", str(Path.home()))
+        chosen, _ = QFileDialog.getOpenFileNames(self._pane, tr("Attach text files"), str(Path.home()))
         if chosen:
             self._pane.composer.attach_files([Path(each) for each in chosen])
 
     def export_trace(self) -> None:
-        name = file_name(f"{self._pane.conversation.title} latency", "json")
+        name = file_name(tr("{title} latency", title=self._pane.conversation.title), "json")
         chosen, _ = QFileDialog.getSaveFileName(
-            self._pane, "Export the latency lane", str(Path.home() / name), "Trace (*.json)"
+            self._pane, tr("Export the latency lane"), str(Path.home() / name), tr("Trace (*.json)")
         )
         if chosen:
             self.export_trace_to(Path(chosen))
@@ -90,9 +94,13 @@ class ChatFiles(QObject):
         except OSError as error:
             self._tell(path, error)
             return
-        self._pane.banner.show_message(f"Written to {path.name}.", f"In the folder {path.parent}.", tone="success")
+        self._pane.banner.show_message(
+            tr("Written to {name}.", name=path.name), tr("In the folder {parent}.", parent=path.parent), tone="success"
+        )
 
     def _tell(self, path: Path, error: BaseException) -> None:
         if isinstance(error, OSError):
-            error = ShardboardError(f"{path.name}: {error.strerror or error}.", "Choose another place.")
+            error = ShardboardError(
+                phrase("{file}: {problem}.", file=path.name, problem=error.strerror or error), "Choose another place."
+            )
         self._pane.banner.show_error(error)

@@ -7,17 +7,20 @@ from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QWidget
 
 from app.core.chat.conversation import NEW_CHAT, WhenFull
+from app.core.text import joined, phrase
 from app.ui.chat.text import context_full, context_line, context_nearly_full
-from app.ui.text import tr
+from app.ui.text import as_shown, shown, tr
 from app.ui.theme import SPACE
 from app.ui.widgets import ElidedLabel, IconButton, PillLabel, explain, set_tone
 
-NARROW_PX = 370
-NOT_YET = "Nothing is written yet."
+NARROW_PX = 440
+NOT_YET = phrase("Nothing is written yet.")
 FULL_TIPS: dict[WhenFull, str] = {
-    "stop": "When it is full you are told. Start a new chat, or deploy with a longer context; "
-    "Sampling can also let the oldest messages be forgotten.",
-    "forget": "When it is full the oldest messages are no longer sent, and the answer says so.",
+    "stop": phrase(
+        "When it is full you are told. Start a new chat, or deploy with a longer context; Sampling "
+        "can also let the oldest messages be forgotten."
+    ),
+    "forget": phrase("When it is full the oldest messages are no longer sent, and the answer says so."),
 }
 
 
@@ -55,28 +58,28 @@ class ChatHeader(QWidget):
             layout.addWidget(part)
 
     def show_title(self, title: str, begun: bool) -> None:
-        self.title.setText(title or NEW_CHAT)
+        self.title.setText(title if title and title != NEW_CHAT else tr("New chat"))
         self._obstacle = "" if begun else NOT_YET
 
     def show_context(self, used: int | None, limit: int, when_full: WhenFull) -> None:
         text = context_line(used, limit)
         full = context_full(used, limit)
-        self._meter_text = text
+        self._meter_text, self._context = text, (used, limit)
         self._fit_meter()
         set_tone(self.meter, "tone", "danger" if full else "warning" if context_nearly_full(used, limit) else "")
         self.meter.setVisible(bool(text))
-        said = "The context is full. " if full else ""
-        self.meter.setToolTip(
-            f"{said}Tokens of this conversation, of the context the deployment has room for. {FULL_TIPS[when_full]}"
-        )
-        self.meter.setAccessibleDescription(f"{said}{text}")
+        said = phrase("The context is full.") if full else ""
+        what = phrase("Tokens of this conversation, of the context the deployment has room for.")
+        self.meter.setToolTip(shown(joined((said, what, FULL_TIPS[when_full]))))
+        self.meter.setAccessibleDescription(as_shown(joined((said, text))))
 
     _meter_text = ""
+    _context: tuple[int | None, int] = (None, 0)
 
     def _fit_meter(self) -> None:
         """In a narrow chat the title needs the room of a word."""
         narrow = self.width() < NARROW_PX
-        self.meter.setText(self._meter_text.removesuffix(" tokens") if narrow else self._meter_text)
+        self.meter.setText(context_line(*self._context, bare=True) if narrow else self._meter_text)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -89,13 +92,13 @@ class ChatHeader(QWidget):
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         for text, why_not, act in (
-            ("Rename…", self._obstacle, self.rename_wanted.emit),
-            ("Export as Markdown…", self._obstacle, lambda: self.export_wanted.emit("md")),
-            ("Export as JSON…", self._obstacle, lambda: self.export_wanted.emit("json")),
-            ("Import…", "", self.import_wanted.emit),
-            ("Delete this chat", self._obstacle, self.delete_wanted.emit),
+            (tr("Rename…"), self._obstacle, self.rename_wanted.emit),
+            (tr("Export as Markdown…"), self._obstacle, lambda: self.export_wanted.emit("md")),
+            (tr("Export as JSON…"), self._obstacle, lambda: self.export_wanted.emit("json")),
+            (tr("Import…"), "", self.import_wanted.emit),
+            (tr("Delete this chat"), self._obstacle, self.delete_wanted.emit),
         ):
-            action = QAction(text, menu)
+            action = QAction(as_shown(text), menu)
             explain(action, why_not)
             action.triggered.connect(lambda _checked=False, act=act: act())
             menu.addAction(action)

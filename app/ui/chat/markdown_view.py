@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.ui.chat.blocks import Block, BlockKind
 from app.ui.chat.code_block import CodeBlock
+from app.ui.chat.pace import Pace
 from app.ui.chat.rich import PlainView, RichView, TableView
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import Line
 
 SLICE_S = 0.006
-SLICE_PAUSE_MS = 10
 HEAVY = 4096  # characters of code that take a slice of their own
 
 
@@ -23,26 +24,27 @@ class QuoteView(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("kind", "quote")
-        self.rich = RichView("Quotation in the answer", quote=True)
+        self.rich = RichView(tr("Quotation in the answer"), quote=True, parent=self)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(SPACE.m, 2, 0, 0)
         layout.addWidget(self.rich)
 
 
-def _make(kind: BlockKind, plain_name: str) -> QWidget:
+def _make(kind: BlockKind, plain_name: str, parent: QWidget) -> QWidget:
+    """With its parent at once: Qt styles a widget, and all in it, again for each parent that it gets."""
     match kind:
         case BlockKind.CODE:
-            return CodeBlock()
+            return CodeBlock(parent)
         case BlockKind.TABLE:
-            return TableView()
+            return TableView(parent)
         case BlockKind.QUOTE:
-            return QuoteView()
+            return QuoteView(parent)
         case BlockKind.RULE:
-            return Line()
+            return Line(parent)
         case BlockKind.PROSE:
-            return RichView("Text of the answer")
+            return RichView(tr("Text of the answer"), parent=parent)
         case BlockKind.PLAIN:
-            return PlainView(plain_name)
+            return PlainView(plain_name, parent)
 
 
 def _fill(widget: QWidget, block: Block) -> None:
@@ -57,23 +59,22 @@ def _fill(widget: QWidget, block: Block) -> None:
 
 
 class MarkdownView(QWidget):
-    """Shows blocks. Only block widgets whose block changed are filled again. plain_name: of plain text, as it is read
-    to who cannot see it."""
+    """Shows blocks. Only block widgets whose block changed are filled again.
+
+    plain_name: of plain text, as it is read to who cannot see it. pace: says when more may be made of what takes long.
+    """
 
     caught_up = Signal()
     """All that was wanted is there."""
 
-    def __init__(self, plain_name: str = "Text of the answer", parent: QWidget | None = None) -> None:
+    def __init__(self, plain_name: str = "", pace: Pace | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._plain_name = plain_name
+        self._pace = pace or Pace(self)
+        self._plain_name = plain_name or tr("Text of the answer")
         self._blocks: list[Block] = []
         self._widgets: list[QWidget] = []
         self._wanted: list[Block] = []
         self._settled = 0  # so many blocks are as they are wanted
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(SLICE_PAUSE_MS)
-        self._later.timeout.connect(self._catch_up)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(SPACE.s)
@@ -98,15 +99,15 @@ class MarkdownView(QWidget):
             elif isinstance(widget, RichView):
                 yield widget
 
-    def show_blocks(self, start: int, blocks: Sequence[Block]) -> None:
-        """From block number `start` on, the message consists of `blocks`."""
+    def show_blocks(self, start: int, blocks: Sequence[Block], seconds: float = SLICE_S) -> None:
+        """From block number `start` on, the message consists of `blocks`. seconds: for making them; one is made."""
         self._wanted[start:] = blocks
         self._settled = min(self._settled, start)
-        self._catch_up()
+        self._catch_up(seconds)
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, seconds: float = SLICE_S) -> None:
         """Makes what is wanted, as much as fits between two frames; the rest a moment later."""
-        until = time.thread_time() + SLICE_S
+        until = time.thread_time() + seconds
         while self._settled < len(self._wanted):
             number, block = self._settled, self._wanted[self._settled]
             if number == len(self._blocks):
@@ -116,7 +117,7 @@ class MarkdownView(QWidget):
             self._settled += 1
             heavy = self._settled < len(self._wanted) and len(self._wanted[self._settled].text) > HEAVY
             if (heavy or time.thread_time() > until) and self._settled < len(self._wanted):
-                self._later.start()
+                self._pace.ask(self._catch_up)
                 return
         while len(self._blocks) > len(self._wanted):
             self._blocks.pop()
@@ -124,7 +125,7 @@ class MarkdownView(QWidget):
         self.caught_up.emit()
 
     def _append(self, block: Block) -> None:
-        widget = _make(block.kind, self._plain_name)
+        widget = _make(block.kind, self._plain_name, self)
         self._blocks.append(block)
         self._widgets.append(widget)
         self._layout.addWidget(widget)
@@ -133,7 +134,7 @@ class MarkdownView(QWidget):
     def _change(self, number: int, block: Block) -> None:
         if self._blocks[number].kind is not block.kind:
             self._drop(self._widgets[number])
-            self._widgets[number] = _make(block.kind, self._plain_name)
+            self._widgets[number] = _make(block.kind, self._plain_name, self)
             self._layout.insertWidget(number, self._widgets[number])
         self._blocks[number] = block
         _fill(self._widgets[number], block)

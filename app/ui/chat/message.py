@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Signal
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.chat.conversation import Attachment
+from app.core.text import phrase
 from app.ui.chat.blocks import plain_blocks
+from app.ui.chat.editing import EditableMessage
 from app.ui.chat.markdown_view import MarkdownView
 from app.ui.chat.parts import BranchNav, CopyButton, InlineEditor, slim
-from app.ui.chat.rows import MessageView
 from app.ui.chat.text import cap, size
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import WrappedLabel, explain
 
@@ -20,28 +22,25 @@ MEASURED = 4000  # characters; longer messages take all of it
 WIDEST = 100_000
 
 
-class UserMessage(MessageView):
-    """Signals: edited(text), the reader wrote it anew; walked(steps), another version is to be shown."""
+class UserMessage(EditableMessage):
+    """What the reader asked, with what was attached."""
 
-    edited = Signal(str)
-    walked = Signal(int)
     _ready = False  # while Qt calls changeEvent before the end of __init__
 
     def __init__(self, text: str, attachments: tuple[Attachment, ...] = (), parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._text = text
-        self.bubble = QFrame()
+        self.bubble = QFrame(self)
         self.bubble.setProperty("kind", "bubble")
-        self._view = MarkdownView("Your message")
+        self._view = MarkdownView(tr("Your message"), parent=self.bubble)
         self.files = WrappedLabel("", "small")
         lengths = [f"{each.name} ({size(len(each.text.encode('utf-8', 'replace')))})" for each in attachments]
-        self.files.setText("With " + ", ".join(lengths))
+        self.files.setText(tr("With {files}", files=", ".join(lengths)))
         self.files.setVisible(bool(attachments))
-        self.copy = CopyButton("Copy your message", lambda: self._text)
-        self.edit = slim("Edit", "Edit your message and ask again", self.begin_edit)
-        self.nav = BranchNav("message")
+        self.copy = CopyButton(tr("Copy your message"), lambda: self._text)
+        self.edit = slim("Edit", tr("Edit your message and ask again"), self.begin_edit)
+        self.nav = BranchNav(phrase("message"))
         self.nav.walked.connect(self.walked.emit)
-        self.editor: InlineEditor | None = None
         inside = QVBoxLayout(self.bubble)
         inside.setContentsMargins(SPACE.m, SPACE.s, SPACE.m, SPACE.s)
         inside.setSpacing(SPACE.xs)
@@ -51,7 +50,7 @@ class UserMessage(MessageView):
         self._bubble_row = QHBoxLayout()
         self._bubble_row.addStretch(1)
         self._bubble_row.addWidget(self.bubble)
-        self._buttons = QWidget()
+        self._buttons = QWidget(self)
         row = QHBoxLayout(self._buttons)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE.xs)
@@ -82,26 +81,14 @@ class UserMessage(MessageView):
         self.nav.show_place(at, count, obstacle)
         explain(self.edit, obstacle, "Edit and ask again; this version is kept")
 
-    def begin_edit(self) -> None:
-        if self.editor is not None:
-            return
-        editor = InlineEditor("Your message", self._text, "Ask again", "The version before is kept beside it.")
-        self.editor = editor
-        editor.done.connect(self.edited.emit)
-        editor.cancelled.connect(self.end_edit)
-        self._column.insertWidget(0, editor)
-        self.bubble.hide()
-        self._buttons.hide()
-        editor.edit.setFocus()
+    def _new_editor(self) -> InlineEditor:
+        return InlineEditor(
+            tr("Your message"), self._text, tr("Ask again"), tr("The version before is kept beside it.")
+        )
 
-    def end_edit(self) -> None:
-        if self.editor is not None:
-            self.editor.hide()
-            self.editor.deleteLater()
-            self.editor = None
-            self.bubble.show()
-            self._buttons.show()
-            self.edit.setFocus()
+    def _show_text(self, shown: bool) -> None:
+        self.bubble.setVisible(shown)
+        self._buttons.setVisible(shown)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -13,6 +13,7 @@ from app.core.chat.presets import Preset, applied, with_preset, without_preset
 from app.core.errors import ShardboardError
 from app.ui.chat.conversation_list import ConversationList
 from app.ui.chat.popovers import SamplingPopover, SystemPromptPopover
+from app.ui.text import tr
 from app.ui.widgets import set_tone
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class ChatOptions(QObject):
     def rename(self) -> None:
         conversation = self._pane.conversation
         title, chosen = QInputDialog.getText(
-            self._pane, "Rename", "Title of this conversation", QLineEdit.EchoMode.Normal, conversation.title
+            self._pane, "Rename", tr("Title of this conversation"), QLineEdit.EchoMode.Normal, conversation.title
         )
         if chosen and title.strip():
             self._pane.change(replace(self._pane.conversation, title=" ".join(title.split())[:TITLE_LIMIT]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
@@ -12,13 +13,12 @@ from app.core.chat import conversation as values
 from app.core.chat.conversation import NEW_CHAT, Conversation, Settings, Versions, used_tokens
 from app.core.chat.shelf import Shelf
 from app.core.snapshot import Snapshot
+from app.core.text import phrase
 from app.ui.bridge import CoreBridge
-from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.composer import Composer
 from app.ui.chat.desk import Desk
 from app.ui.chat.files import ChatFiles
 from app.ui.chat.header import ChatHeader
-from app.ui.chat.message import UserMessage
 from app.ui.chat.options import ChatOptions
 from app.ui.chat.rows import MessageView
 from app.ui.chat.style import chat_style
@@ -30,12 +30,16 @@ from app.ui.text import tr
 from app.ui.theme import SPACE, look, tokens
 from app.ui.widgets import Banner
 
-BUSY = "An answer is being written."
-ALREADY_NEW = "This is a new chat."
+if TYPE_CHECKING:  # they bring what reads Markdown and colours code, which no window shows at first
+    from app.ui.chat.answer_view import AnswerView
+    from app.ui.chat.message import UserMessage
+
+BUSY = phrase("An answer is being written.")
+ALREADY_NEW = phrase("This is a new chat.")
 EXAMPLES = (
-    "What is a shard?",
-    "Why is my answer slow?",
-    "Tell me a short story about a fox.",
+    phrase("What is a shard?"),
+    phrase("Why is my answer slow?"),
+    phrase("Tell me a short story about a fox."),
 )
 
 
@@ -192,9 +196,22 @@ class ChatPane(QWidget):
             self.show_conversation(loaded)
 
     def delete(self, key: str) -> None:
+        """At once; the banner offers it back."""
+        gone = self.desk.load(key)
+        gone = self.desk.current(gone) if gone is not None else None
         self.desk.delete(key)
         if key == self._conversation.key:
             self.new_chat()
+        if gone is not None and gone.turns:
+            title = gone.title or tr("New chat")
+            self.banner.show_message(
+                tr("“{title}” was deleted.", title=title), "", "info", tr("Undo"), lambda: self._bring_back(gone)
+            )
+
+    def _bring_back(self, conversation: Conversation) -> None:
+        self.desk.put(conversation)
+        self.show_conversation(conversation)
+        self.banner.hide()
 
     def change(self, conversation: Conversation) -> None:
         """Keeps and shows a changed conversation."""
@@ -256,8 +273,8 @@ class ChatPane(QWidget):
             )
         writing = self._writing
         if writing is not None and path and path[-1] == writing.number:
-            view = self.transcript.messages[-1]
-            if isinstance(view, AnswerView) and writing.view is not view:
+            view = cast("AnswerView", self.transcript.messages[-1])
+            if writing.view is not view:
                 writing.show_in(view)
         if other:
             self.banner.hide()
@@ -290,13 +307,16 @@ class ChatPane(QWidget):
         return message
 
     def _new_message(self, number: int, hurried: bool) -> MessageView:
+        from app.ui.chat.answer_view import AnswerView
+        from app.ui.chat.message import UserMessage
+
         turn = self._conversation.turns[number]
         if turn.role == "user":
-            mine = UserMessage(turn.text, turn.attachments)
+            mine = UserMessage(turn.text, turn.attachments, self.transcript.widget())
             mine.edited.connect(lambda text: self.edit(number, text))
             mine.walked.connect(lambda steps: self.walk(number, steps))
             return mine
-        view = AnswerView()
+        view = AnswerView(self.transcript.pace, self.transcript.widget())
         view.edited.connect(lambda text: self.edit(number, text))
         view.walked.connect(lambda steps: self.walk(number, steps))
         view.regenerate_wanted.connect(lambda: self.regenerate(number))
@@ -348,7 +368,7 @@ class ChatPane(QWidget):
         deployment, composer = self._snapshot.deployment, self.composer
         send = send_obstacle(deployment, self.writing, composer.draft, bool(composer.attachments))
         stopping = self._writing is not None and self._writing.stopping
-        stop = "Stopping at the next token." if stopping else stop_obstacle(self.writing)
+        stop = tr("Stopping at the next token.") if stopping else stop_obstacle(self.writing)
         visible = deployment_obstacle(deployment) or (
             (stop if stopping else BUSY) if self.writing and composer.draft.strip() else ""
         )
@@ -362,11 +382,11 @@ class ChatPane(QWidget):
         busy = BUSY if self.writing else ""
         every = self._versions.of(self._conversation, number)
         at, count = every.index(number), len(every)
-        if isinstance(message, AnswerView):
+        if self._conversation.turns[number].role == "user":
+            cast("UserMessage", message).show_branch(at, count, busy)
+        else:
             unable = deployment_obstacle(self._snapshot.deployment)
-            message.show_actions(busy, unable, number == self._conversation.leaf, at, count)
-        elif isinstance(message, UserMessage):
-            message.show_branch(at, count, busy)
+            cast("AnswerView", message).show_actions(busy, unable, number == self._conversation.leaf, at, count)
 
     def _toggle_lane(self, shown: bool) -> None:
         self.lane.show_answer(self._writing, self._snapshot)
@@ -403,4 +423,4 @@ class ChatPane(QWidget):
 
 
 def _edited(message: MessageView) -> bool:
-    return isinstance(message, AnswerView | UserMessage) and message.editor is not None
+    return message.editor is not None

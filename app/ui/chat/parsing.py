@@ -6,7 +6,7 @@ same text is shown alike on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -114,17 +114,23 @@ class Parser:
         self._look()
 
 
-def _top_level(tokens: Sequence[Token], look: Look) -> list[tuple[list[Token], int, int]]:
-    """Top-level blocks with the lines that each says it holds. A block that was not closed is left out."""
-    found: list[tuple[list[Token], int, int]] = []
+def closed_groups(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """The tokens, cut wherever everything that was opened is closed. What was not closed is left out."""
     current: list[Token] = []
     depth = 0
     for token in tokens:
         current.append(token)
         depth += token.nesting
         if depth == 0:
-            start, end = current[0].map or (0, 0)
-            found.append((current, start, end))
+            yield current
             current = []
-            look()
+
+
+def _top_level(tokens: Sequence[Token], look: Look) -> list[tuple[list[Token], int, int]]:
+    """Top-level blocks with the lines that each says it holds."""
+    found: list[tuple[list[Token], int, int]] = []
+    for group in closed_groups(tokens):
+        start, end = group[0].map or (0, 0)
+        found.append((group, start, end))
+        look()
     return found

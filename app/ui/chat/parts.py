@@ -13,7 +13,7 @@ from app.ui.chat.blocks import plain_blocks
 from app.ui.chat.composer import DraftEdit
 from app.ui.chat.markdown_view import MarkdownView
 from app.ui.chat.text import cap, thinking_title
-from app.ui.text import tr
+from app.ui.text import shown, tr
 from app.ui.theme import SPACE
 from app.ui.widgets import WrappedLabel, explain, label, push_button
 
@@ -23,7 +23,7 @@ COPIED_FOR_MS = 1500
 def slim(text: str, name: str, on_click: Callable[[], object] | None = None) -> QPushButton:
     button = push_button(text, "quiet", on_click)
     button.setProperty("slim", True)
-    button.setAccessibleName(name)
+    button.setAccessibleName(shown(name))
     return button
 
 
@@ -31,10 +31,10 @@ class CopyButton(QPushButton):
     """Copies what `source` gives at the moment of the click, and says so."""
 
     def __init__(self, name: str, source: Callable[[], str], parent: QWidget | None = None) -> None:
-        super().__init__("Copy", parent)
+        super().__init__(tr("Copy"), parent)
         self.setProperty("kind", "quiet")
         self.setProperty("slim", True)
-        self.setAccessibleName(name)
+        self.setAccessibleName(shown(name))
         self._source = source
         self._back = QTimer(self)
         self._back.setSingleShot(True)
@@ -60,8 +60,8 @@ class BranchNav(QWidget):
     def __init__(self, thing: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._thing = thing
-        self.previous = slim("‹", f"Previous version of the {thing}", lambda: self.walked.emit(-1))
-        self.next = slim("›", f"Next version of the {thing}", lambda: self.walked.emit(1))
+        self.previous = slim("‹", tr("Previous version of the {thing}", thing=thing), lambda: self.walked.emit(-1))
+        self.next = slim("›", tr("Next version of the {thing}", thing=thing), lambda: self.walked.emit(1))
         self.place = label("", "small")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -73,9 +73,11 @@ class BranchNav(QWidget):
     def show_place(self, at: int, count: int, obstacle: str = "") -> None:
         """at: counted from 0."""
         self.place.setText(f"{at + 1} / {count}")
-        self.place.setAccessibleName(f"Version {at + 1} of {count} of the {self._thing}")
-        explain(self.previous, obstacle or ("" if at > 0 else "This is the first version."), "Previous version")
-        explain(self.next, obstacle or ("" if at < count - 1 else "This is the latest version."), "Next version")
+        self.place.setAccessibleName(
+            tr("Version {at} of {count} of the {thing}", at=at + 1, count=count, thing=self._thing)
+        )
+        explain(self.previous, obstacle or ("" if at > 0 else tr("This is the first version.")), "Previous version")
+        explain(self.next, obstacle or ("" if at < count - 1 else tr("This is the latest version.")), "Next version")
         self.setVisible(count > 1)
 
 
@@ -102,7 +104,7 @@ class InlineEditor(QFrame):
         super().__init__(parent)
         self.setProperty("kind", "composer")
         self.edit = EditorField()
-        self.edit.setAccessibleName(name)
+        self.edit.setAccessibleName(shown(name))
         self.edit.setPlaceholderText("")
         self.edit.setPlainText(text)
         self.edit.moveCursor(self.edit.textCursor().MoveOperation.End)
@@ -156,7 +158,7 @@ class ProblemPanel(QFrame):
         self._cause.setText(problem.cause)
         self._remedy.setText(problem.remedy)
         self._remedy.setVisible(bool(problem.remedy))
-        self.setAccessibleName(f"Error: {problem.cause} {problem.remedy}".strip())
+        self.setAccessibleName(tr("Error: {cause} {remedy}", cause=problem.cause, remedy=problem.remedy).strip())
         self.show()
 
     @property
@@ -173,9 +175,9 @@ class ThinkingView(QWidget):
         self.toggle = slim("", "Thinking")
         self.toggle.setCheckable(True)
         self.toggle.toggled.connect(self._unfold)
-        self.frame = QFrame()
+        self.frame = QFrame(self)
         self.frame.setProperty("kind", "quote")
-        self.view = MarkdownView("What the model thought")
+        self.view = MarkdownView(tr("What the model thought"), parent=self.frame)
         self.view.setProperty("tone", "muted")
         inside = QVBoxLayout(self.frame)
         inside.setContentsMargins(SPACE.m, 2, 0, 0)
@@ -191,7 +193,7 @@ class ThinkingView(QWidget):
     def show_thought(self, thought: str, still: bool) -> None:
         self._thought = thought
         arrow = "▾" if self.toggle.isChecked() else "▸"
-        self.toggle.setText(f"{arrow} {thinking_title(thought, still)}")
+        self.toggle.setText(f"{arrow} {shown(thinking_title(thought, still))}")
         self.toggle.setAccessibleDescription(tr("Shown") if self.toggle.isChecked() else tr("Folded"))
         if self.toggle.isChecked():
             self.view.show_blocks(0, plain_blocks(cap(thought)[0]))

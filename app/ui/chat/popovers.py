@@ -8,6 +8,7 @@ from dataclasses import replace
 from PySide6.QtCore import QPoint, QRegularExpression, Qt, Signal
 from PySide6.QtGui import QRegularExpressionValidator
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
@@ -22,8 +23,8 @@ from PySide6.QtWidgets import (
 
 from app.core.chat.conversation import Settings
 from app.core.chat.presets import Preset, matching
-from app.ui.text import tr
-from app.ui.theme import SPACE
+from app.ui.text import shown, tr
+from app.ui.theme import SPACE, scaled
 from app.ui.widgets import WrappedLabel, explain, label, push_button
 
 MAX_TOKENS_LIMIT = 131_072
@@ -38,8 +39,8 @@ class Popover(QFrame):
     def __init__(self, title: str, width: int, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setProperty("kind", "popover")
-        self.setAccessibleName(title)
-        self.setFixedWidth(width)
+        self.setAccessibleName(shown(title))
+        self._width = width  # at the usual text size
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(SPACE.l, SPACE.m, SPACE.l, SPACE.m)
         self.body.setSpacing(SPACE.s)
@@ -47,8 +48,9 @@ class Popover(QFrame):
 
     def open_above(self, anchor: QWidget) -> None:
         """Above the anchor, or under it where there is no room, and within the screen."""
-        self.adjustSize()
         screen = anchor.screen().availableGeometry()
+        self.setFixedWidth(min(scaled(self._width), screen.width() - 2 * SPACE.s))
+        self.adjustSize()
         top_left = anchor.mapToGlobal(QPoint(0, 0))
         y = top_left.y() - self.height() - SPACE.s
         if y < screen.top():
@@ -72,7 +74,7 @@ class SystemPromptPopover(Popover):
     edited = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("System prompt", 330, parent)
+        super().__init__(tr("System prompt"), 330, parent)
         self.edit = QPlainTextEdit()
         self.edit.setAccessibleName(tr("System prompt"))
         self.edit.setPlaceholderText(tr("You are a careful assistant…"))
@@ -104,12 +106,7 @@ def _number(name: str, low: float, high: float, step: float, tip: str, off: str 
     box.setDecimals(2)
     box.setRange(low, high)
     box.setSingleStep(step)
-    box.setAccessibleName(name)
-    box.setAccessibleDescription(tip)
-    box.setToolTip(tip)
-    box.lineEdit().setTextMargins(6, 0, 0, 0)  # a style sheet's padding does not reach the field in a spin box
-    if off:
-        box.setSpecialValueText(off)
+    _describe(box, name, tip, off)
     return box
 
 
@@ -117,13 +114,18 @@ def _whole(name: str, low: int, high: int, tip: str, off: str = "") -> QSpinBox:
     box = QSpinBox()
     box.setRange(low, high)
     box.setGroupSeparatorShown(True)
-    box.setAccessibleName(name)
-    box.setAccessibleDescription(tip)
-    box.setToolTip(tip)
+    _describe(box, name, tip, off)
+    return box
+
+
+def _describe(box: QAbstractSpinBox, name: str, tip: str, off: str) -> None:
+    """off: shown in place of the lowest value."""
+    box.setAccessibleName(shown(name))
+    box.setAccessibleDescription(shown(tip))
+    box.setToolTip(shown(tip))
     box.lineEdit().setTextMargins(6, 0, 0, 0)  # a style sheet's padding does not reach the field in a spin box
     if off:
-        box.setSpecialValueText(off)
-    return box
+        box.setSpecialValueText(shown(off))
 
 
 class SamplingPopover(Popover):
@@ -139,7 +141,7 @@ class SamplingPopover(Popover):
     preset_dropped = Signal(str)
 
     def __init__(self, defaults: Settings, parent: QWidget | None = None) -> None:
-        super().__init__("Sampling", 310, parent)
+        super().__init__(tr("Sampling"), 310, parent)
         self._defaults = defaults
         self._base = defaults
         self._presets: tuple[Preset, ...] = ()
@@ -158,12 +160,14 @@ class SamplingPopover(Popover):
         self.drop = push_button("Delete", "quiet", lambda: self.preset_dropped.emit(self.preset.currentText()))
         self.keep.setAccessibleName(tr("Keep these settings as a preset"))
         self.drop.setAccessibleName(tr("Delete this preset"))
-        self.temperature = _number("Temperature", 0, 2, 0.05, "0 always takes the likeliest token.", "0 (greedy)")
-        self.top_p = _number("Top-p", 0.01, 1, 0.05, "Keeps the likeliest tokens up to this share. 1 keeps all.")
-        self.top_k = _whole("Top-k", 0, 10_000, "Keeps this many of the likeliest tokens.", "off")
-        self.min_p = _number("Min-p", 0, 1, 0.01, "Drops tokens below this share of the likeliest one.", "off")
-        self.penalty = _number("Repetition penalty", 1, 2, 0.05, "Above 1, tokens that were used become rarer.", "off")
-        self.max_tokens = _whole("Max tokens", 1, MAX_TOKENS_LIMIT, "The answer ends after this many tokens.")
+        self.temperature = _number("Temperature", 0, 2, 0.05, tr("0 always takes the likeliest token."), "0 (greedy)")
+        self.top_p = _number("Top-p", 0.01, 1, 0.05, tr("Keeps the likeliest tokens up to this share. 1 keeps all."))
+        self.top_k = _whole("Top-k", 0, 10_000, tr("Keeps this many of the likeliest tokens."), "off")
+        self.min_p = _number("Min-p", 0, 1, 0.01, tr("Drops tokens below this share of the likeliest one."), "off")
+        self.penalty = _number(
+            tr("Repetition penalty"), 1, 2, 0.05, tr("Above 1, tokens that were used become rarer."), "off"
+        )
+        self.max_tokens = _whole(tr("Max tokens"), 1, MAX_TOKENS_LIMIT, tr("The answer ends after this many tokens."))
         self.seed = QLineEdit()
         self.seed.setAccessibleName(tr("Seed"))
         self.seed.setPlaceholderText(tr("random"))
@@ -198,7 +202,7 @@ class SamplingPopover(Popover):
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter)
         fields = (self.temperature, self.top_p, self.top_k, self.min_p, self.penalty, self.seed, self.max_tokens)
         for field in (*fields, self.when_full):
-            short = "When full" if field is self.when_full else field.accessibleName()
+            short = tr("When full") if field is self.when_full else field.accessibleName()
             title = label(short)
             title.setBuddy(field)
             title.setMinimumHeight(field.sizeHint().height())
@@ -260,7 +264,7 @@ class SamplingPopover(Popover):
     def _explain(self) -> None:
         name = self.preset.currentText().strip()
         known = next((preset for preset in self._presets if preset.name == name), None)
-        fixed = "It comes with Shardboard and stays as it is." if known and known.built_in else ""
+        fixed = tr("It comes with Shardboard and stays as it is.") if known and known.built_in else ""
         explain(self.keep, fixed or ("" if name else "Write a name for these settings first."), "Keep under this name")
         explain(self.drop, fixed or ("" if known else "Choose one of your presets first."), "Delete this preset")
 

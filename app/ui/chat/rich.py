@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolTip, QWidg
 
 from app.ui.chat.inline import safe_link
 from app.ui.chat.text import break_runs
+from app.ui.text import tr
 from app.ui.theme import TEXT, Tokens, look, tokens
 from app.ui.widgets.labels import plain_tooltip
 
@@ -137,7 +138,7 @@ class TableView(RichView):
     """A table. One that is wider than the message scrolls sideways within itself."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Table in the answer", parent=parent)
+        super().__init__(tr("Table in the answer"), parent=parent)
         self.setWordWrapMode(QTextOption.WrapMode.WordWrap)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.horizontalScrollBar().rangeChanged.connect(self._fit)

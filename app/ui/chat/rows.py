@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtWidgets import QWidget
 
 from app.ui.chat.heights import LEAST, Column, column, estimated
 from app.ui.theme import SPACE
 
+if TYPE_CHECKING:
+    from app.ui.chat.parts import InlineEditor
+
 FIRST_WIDTH: Final = 760  # until the real one is known
 
 
 class MessageView(QWidget):
-    """What a message's widget tells the conversation."""
+    """What a message's widget tells the conversation. Attributes: editor, while it is being edited."""
+
+    editor: InlineEditor | None = None
 
     @property
     def settled(self) -> bool:

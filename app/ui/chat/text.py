@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from app.core.chat.conversation import Figures, Problem, title_of
 from app.core.errors import SentenceError
 from app.core.snapshot import DeploymentState, DeploymentView
+from app.core.text import joined, phrase
+from app.ui import words as figure_words
 
 __all__ = ["Figures", "Problem", "title_of"]
 
@@ -25,7 +27,7 @@ def count(number: int) -> str:
 
 
 def plural(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+    return figure_words.count(number, word)
 
 
 def duration(ms: float) -> str:
@@ -38,12 +40,12 @@ def figures_line(figures: Figures) -> str:
     if figures.tokens_per_s is not None:
         parts.append(f"{figures.tokens_per_s:,.1f} tok/s")
     if figures.first_token_ms is not None:
-        parts.append(f"first token {duration(figures.first_token_ms)}")
+        parts.append(phrase("first token {first_token_ms}", first_token_ms=duration(figures.first_token_ms)))
     if figures.completion_tokens is not None:
         parts.append(plural(figures.completion_tokens, "token"))
     if figures.stages:
         parts.append(plural(figures.stages, "stage"))
-    return " · ".join(parts)
+    return joined(parts, " · ")
 
 
 def shares_line(shares: Sequence[tuple[str, float]]) -> str:
@@ -53,38 +55,48 @@ def shares_line(shares: Sequence[tuple[str, float]]) -> str:
     parts = [f"{node} {100 * share:.0f} %" for node, share in shares]
     rest = 1 - sum(share for _, share in shares)
     if rest >= 0.005:
-        parts.append(f"elsewhere {100 * rest:.0f} %")
-    return "Of each token: " + " · ".join(parts)
+        parts.append(phrase("elsewhere {rest:.0f} %", rest=100 * rest))
+    return phrase("Of each token: {shares}", shares=joined(parts, " · "))
 
 
 def queued_line(place: int) -> str:
-    return f"Waiting for memory that other answers hold: place {place} in the queue"
+    return phrase("Waiting for memory that other answers hold: place {place} in the queue", place=place)
 
 
 def left_line(messages: int) -> str:
     """What is said of messages that were not sent, where the context is full."""
-    what = "The oldest message was" if messages == 1 else f"The {messages:,} oldest messages were"
-    return f"{what} not sent: the context is full."
+    if messages == 1:
+        return phrase("The oldest message was not sent: the context is full.")
+    return phrase("The {messages:,} oldest messages were not sent: the context is full.", messages=messages)
 
 
 def thinking_title(thought: str, still: bool) -> str:
     words = len(thought.split())
-    return f"{'Thinking…' if still else 'Thoughts'} · {plural(words, 'word')}" if words else "Thinking…"
+    if not words:
+        return phrase("Thinking…")
+    return joined((phrase("Thinking…") if still else phrase("Thoughts"), plural(words, "word")), " · ")
 
 
 def prefill_line(done: int, total: int) -> str:
     if total <= 0:
-        return "Reading the prompt…"
-    return f"Reading the prompt: {count(min(done, total))} of {plural(total, 'token')}"
+        return phrase("Reading the prompt…")
+    return phrase(
+        "Reading the prompt: {count} of {tokens}", count=count(min(done, total)), tokens=plural(total, "token")
+    )
 
 
-def context_line(used: int | None, limit: int) -> str:
-    """The meter's text; "" hides it. `limit` is 0 while nothing is deployed."""
+def context_line(used: int | None, limit: int, bare: bool = False) -> str:
+    """The meter's text; "" hides it. `limit` is 0 while nothing is deployed. bare: without the word."""
+    tokens = count if bare else _tokens
     if used is None:
-        return f"– / {plural(limit, 'token')}" if limit else ""
+        return joined(("–", tokens(limit)), " / ") if limit else ""
     if not limit:
-        return plural(used, "token") if used else ""
-    return f"{count(used)} / {plural(limit, 'token')}"
+        return tokens(used) if used else ""
+    return joined((count(used), tokens(limit)), " / ")
+
+
+def _tokens(number: int) -> str:
+    return plural(number, "token")
 
 
 def context_nearly_full(used: int | None, limit: int) -> bool:
@@ -101,22 +113,22 @@ def deployment_obstacle(deployment: DeploymentView) -> str:
         case DeploymentState.READY:
             return ""
         case DeploymentState.NONE:
-            return "Deploy a model first."
+            return phrase("Deploy a model first.")
         case DeploymentState.DEPLOYING:
-            return "The model is being deployed."
+            return phrase("The model is being deployed.")
         case DeploymentState.FAILED:
-            return f"The deployment failed. {deployment.text}".strip()
+            return joined((phrase("The deployment failed."), deployment.text))
 
 
 def send_obstacle(deployment: DeploymentView, writing: bool, draft: str, attached: bool = False) -> str:
     """Why Send is disabled; "" when it is not."""
     if writing:
-        return "An answer is being written."
-    return deployment_obstacle(deployment) or ("" if draft.strip() or attached else "Write a message first.")
+        return phrase("An answer is being written.")
+    return deployment_obstacle(deployment) or ("" if draft.strip() or attached else phrase("Write a message first."))
 
 
 def stop_obstacle(writing: bool) -> str:
-    return "" if writing else "No answer is being written."
+    return "" if writing else phrase("No answer is being written.")
 
 
 def problem_of(error: BaseException) -> Problem:
@@ -125,8 +137,8 @@ def problem_of(error: BaseException) -> Problem:
         return Problem(error.cause, error.remedy)
     words = str(error).strip()
     name = type(error).__name__
-    cause = f"The answer could not be made: {(words or name).rstrip('.')}."
-    return Problem(cause, "The activity log may say more.")
+    cause = phrase("The answer could not be made: {words}.", words=(words or name).rstrip("."))
+    return Problem(cause, phrase("The activity log may say more."))
 
 
 def break_runs(text: str, separator: str = "\u200b") -> str:

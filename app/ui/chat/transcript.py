@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.ui.chat.heights import Column
+from app.ui.chat.pace import Pace
 from app.ui.chat.rows import MessageView, Rows
-from app.ui.text import tr
+from app.ui.text import as_shown, tr
 from app.ui.theme import SPACE
 from app.ui.widgets import WrappedLabel, label, push_button
 
@@ -20,9 +21,8 @@ AT_THE_END_PX = 24
 STEP_PX = 20
 NEAR_SCREENS = 1.0  # made before they are seen, above and below
 FAR_SCREENS = 3.0  # further away they are given up again
-SLICE_S = 0.008
+SLICE_S = 0.004
 OPEN_S = 0.06
-NEXT_MS = 8
 FREED_AT_ONCE = 2
 READING_WIDTH = 760  # wider lines are hard to read
 
@@ -64,8 +64,8 @@ class EmptyState(QWidget):
         self.buttons: list[QPushButton] = []
         for text in examples:
             button = push_button(text, "example")
-            button.setAccessibleName(f"Example: {text}")
-            button.setToolTip(text)
+            button.setAccessibleName(tr("Example: {text}", text=text))
+            button.setToolTip(as_shown(text))
             button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # never widens the chat
             button.clicked.connect(lambda _checked=False, text=text: self.example_chosen.emit(text))
             layout.addWidget(button)
@@ -74,7 +74,7 @@ class EmptyState(QWidget):
 
     def show_obstacle(self, obstacle: str) -> None:
         self.hint.setText(
-            obstacle or "Your message goes through every stage in turn, and the answer comes back token by token."
+            obstacle or tr("Your message goes through every stage in turn, and the answer comes back token by token.")
         )
 
 
@@ -94,7 +94,8 @@ class Messages(Sequence[MessageView]):
 class Transcript(QScrollArea):
     """Messages from top to bottom. Only those near the view have widgets, and what is read never moves by itself.
 
-    Attributes: following, whether new text scrolls into view; keeps, tells which widgets stay although they are far.
+    Attributes: following, whether new text scrolls into view; keeps, tells which widgets stay although they are far;
+    pace, of what takes longer than a frame.
     """
 
     def __init__(self, empty: EmptyState, parent: QWidget | None = None) -> None:
@@ -110,7 +111,8 @@ class Transcript(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._page = Page(self._arrange)
+        self.pace = Pace(self)
+        self._page = Page(lambda: self._arrange(0.0))
         self._page.setProperty("role", "page")
         empty.setParent(self._page)
         self.setWidget(self._page)
@@ -118,10 +120,6 @@ class Transcript(QScrollArea):
         self._page.setAutoFillBackground(False)
         self.verticalScrollBar().setSingleStep(STEP_PX)
         self.verticalScrollBar().valueChanged.connect(self._value_changed)
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(NEXT_MS)
-        self._later.timeout.connect(self._arrange)
         self.latest = push_button("Newest text", parent=self)
         self.latest.setAccessibleName(tr("Go to the newest text"))
         self.latest.clicked.connect(lambda _checked=False: self.follow())
@@ -141,7 +139,7 @@ class Transcript(QScrollArea):
     @property
     def settled(self) -> bool:
         """Whether all that is near the view is there as it will stay."""
-        return not self._later.isActive()
+        return not self.pace.waits(self._arrange)
 
     def add(self, text: str, make: Callable[[bool], MessageView]) -> None:
         """A message at the end; its widget is made when it comes near the view. Call show_rows() after the last."""
@@ -185,6 +183,7 @@ class Transcript(QScrollArea):
     def _arrange(self, seconds: float = SLICE_S) -> None:
         """Makes what is near the view, measures it, and puts all in its place; what takes longer comes a moment later.
 
+        seconds: for making; 0: only what is there is measured.
         The first message in view stays where it is, whatever is measured above it.
         """
         if self._arranging:
@@ -195,7 +194,7 @@ class Transcript(QScrollArea):
             self._rows.take_width(self._inner())
             until = time.thread_time() + seconds
             while True:
-                made, whole = self._make_near(until, hurried=seconds < OPEN_S)
+                made, whole = self._make_near(until, hurried=seconds < OPEN_S) if seconds else (False, self._complete)
                 self._tabs_due = self._tabs_due or made
                 QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
                 moved = self._rows.measure()
@@ -209,7 +208,7 @@ class Transcript(QScrollArea):
             self._place(self._rows.column)
             whole = self._free_far() and whole and self._rows.settled
             if not whole:
-                self._later.start()
+                self.pace.ask(self._arrange)
             elif self._tabs_due:
                 self._order_tabs()
         finally:
@@ -235,6 +234,10 @@ class Transcript(QScrollArea):
     def _near(self, screens: float) -> range:
         value, view = self.verticalScrollBar().value(), self.viewport().height()
         return self._rows.column.within(round(value - screens * view), round(value + (1 + screens) * view))
+
+    @property
+    def _complete(self) -> bool:
+        return not self.isVisible() or all(number in self._rows.live for number in self._near(NEAR_SCREENS))
 
     def _make_near(self, until: float, hurried: bool) -> tuple[bool, bool]:
         """(whether any was made, whether none is left to make): what is in view first, one at least.

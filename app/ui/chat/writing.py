@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal
 
@@ -14,9 +14,12 @@ from app.core.generation.accounting import account
 from app.core.generation.request import GenerationRequest, GenerationUpdate, TokenEvent
 from app.core.placement.placement import StageRange
 from app.core.snapshot import NodeView, Snapshot
+from app.core.text import joined
 from app.ui.bridge import CoreBridge
 from app.ui.chat.answer import Phase, Running, ended, failed, fold, shares, stopped
-from app.ui.chat.answer_view import AnswerView
+
+if TYPE_CHECKING:
+    from app.ui.chat.answer_view import AnswerView
 
 KEPT_EVENTS: Final = 600  # of the latest tokens: what the latency lane shows and the shares are taken from
 
@@ -96,7 +99,7 @@ class Writing(QObject):
         figures = state.figures
         if state.phase is Phase.DONE:
             figures = replace(figures, shares=shares(account([tuple(self.events)]), self.machines))
-        return Turn("assistant", self.text, figures, outcome, state.problem, "\n".join(state.notes))
+        return Turn("assistant", self.text, figures, outcome, state.problem, joined(state.notes, "\n"))
 
     def _on_updates(self, updates: tuple[GenerationUpdate, ...]) -> None:
         if self.state.phase is Phase.DONE:

@@ -8,20 +8,22 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from app.core.snapshot import Snapshot
+from app.core.text import phrase
 from app.ui import words
 from app.ui.bridge import CoreBridge, Handle
 from app.ui.text import tr
-from app.ui.theme import SPACE, TEXT, mono, scaled
+from app.ui.theme import SPACE, scaled
 from app.ui.widgets import Banner, WrappedLabel, explain, fit_height, label, push_button
+from app.ui.widgets.code_field import CodeField
 from app.ui.widgets.labels import plain_tooltip
-from shardd.identity.pairing import PairingError, clean_code
 
 if TYPE_CHECKING:
     from app.core.controller import ProbedAgent
 
-CODE_FIRST = "Type the six digits of the code first."
-COMPARE = "Fingerprints, for those who want to compare them on both machines:"
-SEARCHING = "Looking for agents on this network… Start one on another machine with: shardd run"
+WIDEST = 900  # of the dialog: the smallest window holds it
+CODE_FIRST = phrase("Type the six digits of the code first.")
+COMPARE = phrase("Fingerprints, for those who want to compare them on both machines:")
+SEARCHING = phrase("Looking for agents on this network… Start one on another machine with: shardd run")
 
 
 class AddMachineDialog(QDialog):
@@ -33,7 +35,7 @@ class AddMachineDialog(QDialog):
         self._probed: ProbedAgent | None = None
         self._handle: Handle | None = None
         self.setWindowTitle(tr("Add a machine"))
-        self.setMinimumWidth(520)
+        self.setMinimumWidth(min(scaled(520), WIDEST))
         self.found = QListWidget()
         self.found.setAccessibleName(tr("Agents on this network"))
         self.found.setFixedHeight(scaled(132))
@@ -46,12 +48,8 @@ class AddMachineDialog(QDialog):
         self.address.returnPressed.connect(self.look)
         self.look_button = push_button("Look", "", self.look)
         self.advice = WrappedLabel()
-        self.code = QLineEdit()
-        self.code.setPlaceholderText("123 456")
+        self.code = CodeField(160)
         self.code.setAccessibleName(tr("Pairing code"))
-        self.code.setMaxLength(16)
-        self.code.setFont(mono(TEXT.heading))
-        self.code.setFixedWidth(scaled(160))
         self.code.textChanged.connect(self._show_add)
         self.code.returnPressed.connect(self._enter)
         self.fingerprints = WrappedLabel(role="mono")
@@ -98,7 +96,14 @@ class AddMachineDialog(QDialog):
         if shown != list(agents):
             self.found.clear()
             for agent in agents.values():
-                item = QListWidgetItem(f"{agent.name}   {agent.address}   shardd {agent.version}")
+                item = QListWidgetItem(
+                    tr(
+                        "{name}   {address}   shardd {version}",
+                        name=agent.name,
+                        address=agent.address,
+                        version=agent.version,
+                    )
+                )
                 item.setData(Qt.ItemDataRole.UserRole, agent.address)
                 self.found.addItem(item)
         self.searching.setText(snapshot.discovery_problem or SEARCHING)
@@ -163,8 +168,12 @@ class AddMachineDialog(QDialog):
         if probed:
             name = probed.name or probed.address
             self.fingerprints.setText(
-                f"{words.short_fingerprint(probed.fingerprint)}  {name}\n"
-                f"{words.short_fingerprint(probed.own_fingerprint)}  this window"
+                tr(
+                    "{fingerprint}  {name}\n{own_fingerprint}  this window",
+                    fingerprint=words.short_fingerprint(probed.fingerprint),
+                    name=name,
+                    own_fingerprint=words.short_fingerprint(probed.own_fingerprint),
+                )
             )
             self.fingerprints.setToolTip(plain_tooltip(words.fingerprint(probed.fingerprint)))
         self.compare.setVisible(probed is not None)
@@ -177,13 +186,13 @@ class AddMachineDialog(QDialog):
         """What the last button does, or why it cannot."""
         probed = self._probed
         if probed is None:
-            why_not, tip = "Look at an address first.", ""
+            why_not, tip = tr("Look at an address first."), ""
         elif probed.trusts_us:
-            why_not, tip = "", "Trusts this fingerprint and connects"
+            why_not, tip = "", tr("Trusts this fingerprint and connects")
         elif not probed.pairs:
             why_not, tip = probed.advice, ""
         else:
-            why_not, tip = ("" if _is_code(self.code.text()) else CODE_FIRST), "Both machines trust each other then"
+            why_not, tip = ("" if self.code.complete else CODE_FIRST), tr("Both machines trust each other then")
         by_code = bool(probed and probed.pairs and not probed.trusts_us)
         self.add_button.setText(tr("Pair") if by_code else tr("Add machine"))
         explain(self.add_button, why_not, tip)
@@ -201,11 +210,3 @@ class AddMachineDialog(QDialog):
     def _fit(self) -> None:
         """When the layout knows what is shown."""
         QTimer.singleShot(0, self, lambda: fit_height(self))
-
-
-def _is_code(text: str) -> bool:
-    try:
-        clean_code(text)
-    except PairingError:
-        return False
-    return True

@@ -33,8 +33,8 @@ class Proposals:
         model = snapshot.model
         if model is None:
             return balanced(snapshot, context)
-        placement = draft.history.present if draft else None
-        pins = draft.pins if draft else frozenset[str]()
+        placement = draft.now.placement if draft else None
+        pins = draft.now.pins if draft else frozenset[str]()
         fixed = tuple(stage for stage in placement.stages if pins) if placement else ()
         known = speeds(snapshot)
         names = tuple(node.name for node in snapshot.nodes if usable(node) and node.memory is not None)

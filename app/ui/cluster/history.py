@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.snapshot import NodeView
+from app.core.text import phrase
 
 SAMPLE_S = 1.0
 KEPT = 300  # five minutes
@@ -81,5 +82,12 @@ def spoken(name: str, values: Sequence[float | None], unit: str) -> str:
     """For screen readers: the latest, the lowest and the highest."""
     known = [value for value in values if value is not None]
     if not known:
-        return f"{name}, nothing measured in the last minutes"
-    return f"{name}, last {known[-1]:.3g}{unit}, between {min(known):.3g}{unit} and {max(known):.3g}{unit}"
+        return phrase("{name}, nothing measured in the last minutes", name=name)
+    return phrase(
+        "{name}, last {known:.3g}{unit}, between {known_2:.3g}{unit} and {known_3:.3g}{unit}",
+        name=name,
+        known=known[-1],
+        unit=unit,
+        known_2=min(known),
+        known_3=max(known),
+    )

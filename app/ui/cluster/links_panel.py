@@ -7,17 +7,19 @@ from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath, QPaintEv
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QWidget
 
 from app.core.snapshot import Snapshot
+from app.core.text import phrase
 from app.ui import words
 from app.ui.cluster.picture import Hop, LinkPicture, Place, link_picture, sentences
-from app.ui.text import tr
+from app.ui.text import as_shown, shown, tr
 from app.ui.theme import TEXT, colour, sans, scaled, tokens
 from app.ui.theme.tokens import Tokens
 from app.ui.widgets import Card, WrappedLabel
 from app.ui.widgets.labels import plain_tooltip
 
-EMPTY = "Add a machine: the picture shows who talks to whom."
+EMPTY = phrase("Add a machine: the picture shows who talks to whom.")
 BOX = 132.0  # width of a machine, at the usual text size
 LEAST = 92.0
+FEW, LEAST_OF_FEW = 4, 64.0  # so many stand side by side without scrolling, also with large text
 BETWEEN = 66.0
 
 
@@ -37,10 +39,11 @@ class LinkCanvas(QLabel):  # to a screen reader a plain widget would have no rol
         self.links = picture
         self.setMinimumHeight(scaled(112))
         text = "\n".join(sentences(picture))
-        self.setAccessibleDescription(text)
+        self.setAccessibleDescription(as_shown(text))
         self.setToolTip(plain_tooltip(text))
         count = len(picture.places)
-        self.setMinimumWidth(round(count * scaled(LEAST) + max(0, count - 1) * scaled(BETWEEN)) + 16)
+        least = LEAST if count > FEW else LEAST_OF_FEW
+        self.setMinimumWidth(round(count * scaled(least) + max(0, count - 1) * scaled(BETWEEN)) + 16)
         self.update()
 
     def minimumSizeHint(self) -> QSize:
@@ -93,9 +96,9 @@ class LinkCanvas(QLabel):  # to a screen reader a plain widget would have no rol
         painter.setBrush(colour(values.raised))
         painter.drawRoundedRect(box, 6, 6)
         painter.setPen(colour(values.text))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "this controller")
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, tr("this controller"))
         for place, machine in zip(self.links.places, boxes, strict=True):
-            text = words.milliseconds(place.to_controller_ms) if place.well else place.state
+            text = words.milliseconds(place.to_controller_ms) if place.well else shown(place.state)
             painter.setPen(colour(values.text_muted if place.well else values.danger))
             spot = QRectF(machine.center().x() + 5, line + 1, machine.width() / 2 + scaled(BETWEEN) - 8, scaled(16))
             painter.drawText(spot, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
@@ -126,7 +129,7 @@ class LinkCanvas(QLabel):  # to a screen reader a plain widget would have no rol
         spot = QRectF(two.center().x(), low + 1, one.center().x() - two.center().x(), scaled(17))
         short = spot.width() < scaled(360)
         where_to = Qt.AlignmentFlag.AlignCenter if short else Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(spot.adjusted(6, 0, 0, 0), where_to, f"token back to the head  {text}")
+        painter.drawText(spot.adjusted(6, 0, 0, 0), where_to, tr("token back to the head  {text}", text=text))
 
 
 def _paint_place(painter: QPainter, values: Tokens, place: Place, box: QRectF) -> None:
@@ -142,7 +145,7 @@ def _paint_place(painter: QPainter, values: Tokens, place: Place, box: QRectF) -
     painter.drawText(inner, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, name)
     painter.setFont(small)
     painter.setPen(colour(values.text_muted))
-    role = QFontMetricsF(small).elidedText(place.role, Qt.TextElideMode.ElideRight, inner.width())
+    role = QFontMetricsF(small).elidedText(shown(place.role), Qt.TextElideMode.ElideRight, inner.width())
     painter.drawText(inner, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom, role)
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.core.snapshot import Snapshot
+from app.core.text import phrase
 from app.ui.activity import ActivityPanel
 from app.ui.bridge import CoreBridge
 from app.ui.cluster.links_panel import LinksPanel
 from app.ui.cluster.shards_panel import ShardsPanel
+from app.ui.text import shown
 from app.ui.theme import SPACE
 from app.ui.widgets import push_button
 
 VIEWS = ("Activity", "Links", "Shards")
+SHOWS = (phrase("Show the activity"), phrase("Show the links"), phrase("Show the shards"))
+NAMES = (phrase("Activity"), phrase("Links"), phrase("Shards"))
 
 
 class LowerPane(QWidget):
@@ -28,9 +32,10 @@ class LowerPane(QWidget):
         self.buttons = {name: push_button(name, "quiet", lambda name=name: self.show_view(name)) for name in VIEWS}
         row = QHBoxLayout()
         row.setSpacing(SPACE.xs)
-        for (name, button), panel in zip(self.buttons.items(), (self.activity, self.links, self.shards), strict=True):
+        panels = (self.activity, self.links, self.shards)
+        for button, panel, says in zip(self.buttons.values(), panels, SHOWS, strict=True):
             button.setCheckable(True)
-            button.setAccessibleName(f"Show {name.lower()}")
+            button.setAccessibleName(shown(says))
             row.addWidget(button)
             self._stack.addWidget(panel)
         row.addStretch(1)

@@ -9,12 +9,13 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QMenu, QProgressBar, QSizePolicy, QWidget
 
 from app.core.snapshot import MachineFigures, NodeState, NodeView
+from app.core.text import joined
 from app.ui import words
 from app.ui.board.state import NodeOutlook
 from app.ui.board.words import planned_line
 from app.ui.cluster.history import History
 from app.ui.cluster.painted import Dot, MemoryBar, Sparkline
-from app.ui.text import tr
+from app.ui.text import shown, tr
 from app.ui.theme import SPACE
 from app.ui.widgets import (
     Card,
@@ -56,11 +57,11 @@ class NodeCard(Card):
         self._outlook: NodeOutlook | None = None
         self._figures = MachineFigures()
         self.history = History()
-        self.setAccessibleName(f"Machine {name}")
+        self.setAccessibleName(tr("Machine {name}", name=name))
         self.name = ElidedLabel(name, "heading")
         self.chip = ElidedLabel("", "small")
         self.state = PillLabel()
-        self.menu_button = IconButton("more", f"What can be done with {name}", self._open_menu)
+        self.menu_button = IconButton("more", tr("What can be done with {name}", name=name), self._open_menu)
         self.bar = MemoryBar(node_colour)
         self.legend = ElidedLabel("", "muted")
         self.others = ElidedLabel("", "muted")
@@ -68,17 +69,19 @@ class NodeCard(Card):
         self.hop = ValueLabel("888.8 ms", "")
         self.used = ValueLabel("100 %", "")
         self.queue = ElidedLabel("", "small")
-        self.memory_line = Sparkline(node_colour, f"Memory in use on {name} over the last five minutes")
-        self.compute_line = Sparkline(node_colour, f"Compute time of {name} over the last five minutes", " ms")
-        self.hop_line = Sparkline(node_colour, f"Hop into {name} over the last five minutes", " ms")
+        self.memory_line = Sparkline(node_colour, tr("Memory in use on {name} over the last five minutes", name=name))
+        self.compute_line = Sparkline(
+            node_colour, tr("Compute time of {name} over the last five minutes", name=name), " ms"
+        )
+        self.hop_line = Sparkline(node_colour, tr("Hop into {name} over the last five minutes", name=name), " ms")
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(6)
-        self.progress.setAccessibleName(f"Transfer to {name}")
+        self.progress.setAccessibleName(tr("Transfer to {name}", name=name))
         self.progress_text = ElidedLabel("", "small")
         self.trouble = WrappedLabel(role="danger")
         self.restart = push_button("Restart stage", "", lambda: self.restart_wanted.emit(self.node_name))
-        self.restart.setAccessibleDescription(f"Starts the stage on {name} again")
+        self.restart.setAccessibleDescription(tr("Starts the stage on {name} again", name=name))
 
         head = QHBoxLayout()
         head.setSpacing(SPACE.s)
@@ -91,13 +94,13 @@ class NodeCard(Card):
         figures.setHorizontalSpacing(SPACE.m)
         figures.setVerticalSpacing(0)
         columns = (
-            ("Memory", self.used, self.memory_line),
-            ("Compute", self.compute, self.compute_line),
-            ("Hop", self.hop, self.hop_line),
+            (tr("Memory"), self.used, self.memory_line),
+            (tr("Compute"), self.compute, self.compute_line),
+            (tr("Hop"), self.hop, self.hop_line),
         )
         for column, (title, value, spark) in enumerate(columns):
             value.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-            value.setAccessibleName(f"{title} of {name}")
+            value.setAccessibleName(tr("{title} of {name}", title=title, name=name))
             figures.addWidget(label(title, "small"), 0, column)
             figures.addWidget(value, 1, column)
             figures.addWidget(spark, 2, column)
@@ -126,11 +129,21 @@ class NodeCard(Card):
         memory, stage = node.memory, node.stage
         facts = " · ".join(part for part in (node.chip, words.size(memory.total) if memory else "") if part)
         held = words.layers(stage.first, stage.last) if stage else ""
-        self.chip.setText(" · ".join(part for part in (held, _short(facts)) if part) or "Not seen yet")
+        self.chip.setText(joined((held, _short(facts)), " · ") or tr("Not seen yet"))
         self.state.set(node.state.value, TONES[node.state])
         self.state.setToolTip(plain_tooltip(node.state_text))
         fingerprint = words.short_fingerprint(node.fingerprint)
-        self.name.setToolTip(plain_tooltip(f"{node.name} at {node.address}\nfingerprint {fingerprint}\n{node.os}"))
+        self.name.setToolTip(
+            plain_tooltip(
+                tr(
+                    "{name} at {address}\nfingerprint {fingerprint}\n{os}",
+                    name=node.name,
+                    address=node.address,
+                    fingerprint=fingerprint,
+                    os=node.os,
+                )
+            )
+        )
         self.bar.show_memory(memory)
         self._show_legend()
         self.compute.setText(words.milliseconds(stage.compute_ms.p50 if stage and stage.compute_ms else None))
@@ -138,7 +151,7 @@ class NodeCard(Card):
         self.hop.setText(words.milliseconds(stage.hop_ms.p50 if stage and stage.hop_ms else None))
         self._show_queue(node)
         for value, measured in ((self.compute, stage and stage.compute_ms), (self.hop, stage and stage.hop_ms)):
-            value.setToolTip(tr("median of the latest steps") if measured else words.NOT_MEASURED_TIP)
+            value.setToolTip(tr("median of the latest steps") if measured else shown(words.NOT_MEASURED_TIP))
         if alone:
             self.hop.setToolTip(tr("One stage alone has no hop."))
         self.used.setText(f"{1 - memory.free / memory.total:.0%}" if memory and memory.total else words.NOT_MEASURED)
@@ -153,15 +166,21 @@ class NodeCard(Card):
         """What waits, and the link to this machine."""
         stage, figures = node.stage, self._figures
         parts = [
-            f"queue {stage.queue_depth}" if stage else "",
+            tr("queue {queue_depth}", queue_depth=stage.queue_depth) if stage else "",
             words.count(stage.sequences, "answer") if stage and stage.sequences else "",
-            f"push {words.rate(figures.push_bytes_per_s)}" if figures.push_bytes_per_s else "",
-            f"reads {words.rate(figures.read_bytes_per_s)}" if figures.read_bytes_per_s else "",
+            tr("push {push_bytes_per_s}", push_bytes_per_s=words.rate(figures.push_bytes_per_s))
+            if figures.push_bytes_per_s
+            else "",
+            tr("reads {read_bytes_per_s}", read_bytes_per_s=words.rate(figures.read_bytes_per_s))
+            if figures.read_bytes_per_s
+            else "",
         ]
-        self.queue.setText(" · ".join(part for part in parts if part))
+        self.queue.setText(joined(parts, " · "))
         self.queue.set_note(
-            "queue: steps that wait on it. push: the last shard that was sent to it. reads: the quick reading of its "
-            "memory, no model involved."
+            tr(
+                "queue: steps that wait on it. push: the last shard that was sent to it. reads: the "
+                "quick reading of its memory, no model involved."
+            )
         )
 
     def show_outlook(self, outlook: NodeOutlook | None, target: bool = False) -> None:
@@ -180,15 +199,21 @@ class NodeCard(Card):
         memory = node.memory if node else None
         if memory is None:
             known = node is not None and node.chip
-            state = node.state.value if node else ""
+            state = shown(node.state.value) if node else ""
             self.legend.setText(
                 tr("Memory is not known while it is {state}.", state=state) if known else tr("Memory is not known yet.")
             )
             self.others.setText("")
             return
-        self.legend.setText(f"{words.size(memory.weights)} weights · {words.size(memory.kv)} KV")
-        swap = f" · {words.size(node.swap_used)} swapped" if node and node.swap_used else ""
-        self.others.setText(f"{words.size(memory.free)} free · {words.size(memory.others)} others{swap}")
+        self.legend.setText(
+            tr("{weights} weights · {kv} KV", weights=words.size(memory.weights), kv=words.size(memory.kv))
+        )
+        room = {"free": words.size(memory.free), "others": words.size(memory.others)}
+        self.others.setText(
+            tr("{free} free · {others} others · {swap} swapped", swap=words.size(node.swap_used), **room)
+            if node and node.swap_used
+            else tr("{free} free · {others} others", **room)
+        )
 
     def _show_transfer(self, node: NodeView) -> None:
         transfer = node.transfer
@@ -199,10 +224,9 @@ class NodeCard(Card):
         self.progress.setRange(0, 1000)
         share = transfer.done_bytes / transfer.total_bytes if transfer.total_bytes else 0.0
         self.progress.setValue(round(share * 1000))
-        rate = f" · {words.rate(transfer.bytes_per_s)}" if transfer.bytes_per_s else ""
-        self.progress_text.setText(
-            f"{transfer.phase} {words.size(transfer.done_bytes)} of {words.size(transfer.total_bytes)}{rate}"
-        )
+        rate = words.rate(transfer.bytes_per_s) if transfer.bytes_per_s else ""
+        amount = words.transfer(transfer.phase, transfer.done_bytes, transfer.total_bytes)
+        self.progress_text.setText(joined((amount, rate), " · "))
 
     def _show_trouble(self, node: NodeView) -> None:
         failed = node.stage is not None and node.stage.state == "failed"
@@ -231,20 +255,27 @@ class NodeCard(Card):
         restart = menu.addAction(tr("Restart stage"), lambda: self.restart_wanted.emit(self.node_name))
         free = menu.addAction(tr("Free memory"), lambda: self.free_wanted.emit(self.node_name))
         measure = menu.addAction(tr("Measure speed"), lambda: self.measure_wanted.emit(self.node_name))
-        away = "" if node is not None and node.state is NodeState.READY else f"{self.node_name} does not answer now."
-        stage_why_not = away or ("" if node and node.stage else "No stage is loaded on this machine.")
-        busy = "An answer is being computed there." if node and node.stage and node.stage.sequences else ""
+        away = (
+            ""
+            if node is not None and node.state is NodeState.READY
+            else tr("{node_name} does not answer now.", node_name=self.node_name)
+        )
+        stage_why_not = away or ("" if node and node.stage else tr("No stage is loaded on this machine."))
+        busy = tr("An answer is being computed there.") if node and node.stage and node.stage.sequences else ""
         explain(restart, stage_why_not, "Loads its layers again; answers go on.")
         explain(free, stage_why_not, "Unloads what this controller has loaded there.")
         explain(measure, away or busy, "Reads its memory and multiplies matrices for a second. No model is involved.")
         menu.addSeparator()
-        menu.addAction(tr("Show its log"), lambda: self.logs_wanted.emit(self.node_name))
+        activity = menu.addAction(tr("Show its activity"), lambda: self.logs_wanted.emit(self.node_name))
+        activity.setToolTip(
+            tr("What happened there as this controller saw it. What the agent itself prints stays on that machine.")
+        )
         clipboard = QGuiApplication.clipboard()
         menu.addAction(tr("Copy address"), lambda: clipboard.setText(node.address if node else ""))
         menu.addAction(tr("Copy fingerprint"), lambda: clipboard.setText(node.fingerprint if node else ""))
         menu.addSeparator()
         forget = menu.addAction(tr("Forget this machine"), lambda: self.forget_wanted.emit(self.node_name))
-        own = "This agent belongs to this window and ends with it." if node is not None and node.local else ""
+        own = tr("This agent belongs to this window and ends with it.") if node is not None and node.local else ""
         explain(forget, own, "Unpairs it. Its shards stay on its disk.")
         return menu
 

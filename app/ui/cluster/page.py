@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.errors import ShardboardError
 from app.core.placement.history import EditHistory
 from app.core.placement.placement import Placement
 from app.core.placement.saved import SavedPlacement, restore
 from app.core.snapshot import DeploymentState, Snapshot
+from app.core.text import phrase
 from app.ui.board.board import PlacementBoard
 from app.ui.board.state import BoardState
 from app.ui.bridge import CoreBridge, Handle
-from app.ui.cluster.add_machine import AddMachineDialog
 from app.ui.cluster.balancing import Proposals, shards_of
 from app.ui.cluster.lower import LowerPane
 from app.ui.cluster.node_card import NodeCard
-from app.ui.cluster.planning import Draft, balanced, board_state, starting_placement, under_way
+from app.ui.cluster.planning import Draft, Staged, balanced, board_state, starting_placement
 from app.ui.models.ask import ask
 from app.ui.text import tr
 from app.ui.theme import SPACE
-from app.ui.widgets import ResponsiveGrid, WrappedLabel, keep_right_edge, label, page_scroll, push_button
+from app.ui.widgets import (
+    PaneSplitter,
+    ResponsiveGrid,
+    WrappedLabel,
+    keep_right_edge,
+    label,
+    page_scroll,
+    push_button,
+)
 
 if TYPE_CHECKING:
     from app.core.controller import NodeMove
 
-NO_ROOM_BESIDE = "Choose a placement that moves less, or stop what runs first: answers then wait until all is loaded."
-EMPTY = "No machine yet. Add one: its memory then holds a part of the model."
+NO_ROOM_BESIDE = phrase(
+    "Choose a placement that moves less, or stop what runs first: answers then wait until all is loaded."
+)
+EMPTY = phrase("No machine yet. Add one: its memory then holds a part of the model.")
 
 
 class ClusterPage(QWidget):
@@ -77,14 +87,13 @@ class ClusterPage(QWidget):
         below = QVBoxLayout(bottom)
         below.setContentsMargins(SPACE.xl, SPACE.xs, SPACE.xl, SPACE.l)
         below.addWidget(self.views)
-        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter = PaneSplitter(Qt.Orientation.Vertical, tr("Boundary between the machines and the activity"))
         area = page_scroll(top)
         keep_right_edge(area, column)
         self.splitter.addWidget(area)
         self.splitter.addWidget(bottom)
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 1)
-        self.splitter.setChildrenCollapsible(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)
@@ -134,27 +143,27 @@ class ClusterPage(QWidget):
         usual = min(snapshot.default_context, model.inventory.context_length or snapshot.default_context)
         context = deployed.context_tokens if deployed.model == model.name else usual
         if draft is None or draft.model != model.name:
-            self._draft = Draft(model.name, EditHistory(starting_placement(snapshot, context)), context)
+            self._draft = Draft(model.name, EditHistory(Staged(starting_placement(snapshot, context), context)))
             self._edited = False
         elif not self._edited:
             fresh = starting_placement(snapshot, context, self._proposals.look(snapshot, context))
-            if fresh != draft.history.present or context != draft.context:
-                self._draft = replace(draft, history=EditHistory(fresh), context=context)
+            if fresh != draft.now.placement or context != draft.now.context:
+                self._draft = Draft(model.name, EditHistory(replace(draft.now, placement=fresh, context=context)))
 
     def _show_board(self) -> None:
         draft, snapshot = self._draft, self._snapshot
         self._look_up_moves()
-        proposal = self._proposals.look(snapshot, draft.context, draft) if draft else None
-        self.state = board_state(snapshot, draft, self._moves, proposal)
+        proposal = self._proposals.look(snapshot, draft.now.context, draft) if draft else None
         mine = self._deploying is not None and not self._deploying.done
-        self.board.show_state(self.state, under_way(snapshot) and mine)
+        self.state = board_state(snapshot, draft, self._moves, proposal, mine)
+        self.board.show_state(self.state, mine)
 
     def _look_up_moves(self) -> None:
         """Asks the controller what Deploy would move, when that can have changed."""
         draft, snapshot = self._draft, self._snapshot
         if draft is None or snapshot.model is None:
             return
-        placement = draft.history.present
+        placement = draft.now.placement
         about = (snapshot.model.name, placement, shards_of(snapshot))
         if about == self._moves_for:
             return
@@ -211,51 +220,46 @@ class ClusterPage(QWidget):
 
     def stage(self, placement: Placement) -> None:
         """A new edit; nothing happens to the machines before Deploy."""
-        if self._draft is not None:
-            self._set_history(self._draft.history.push(placement))
+        self._edit(placement=placement)
 
     def undo(self) -> None:
         if self._draft is not None:
-            self._set_history(self._draft.history.undo())
+            self._set_draft(replace(self._draft, history=self._draft.history.undo()))
 
     def redo(self) -> None:
         if self._draft is not None:
-            self._set_history(self._draft.history.redo())
+            self._set_draft(replace(self._draft, history=self._draft.history.redo()))
 
     def balance(self) -> None:
         if self._draft is None:
             return
         draft = self._draft
-        found = balanced(self._snapshot, draft.context, draft.history.present, draft.pins)
+        found = balanced(self._snapshot, draft.now.context, draft.now.placement, draft.now.pins)
         if isinstance(found, Placement):
             self.stage(found)
         else:
             self.board.banner.show_message(found.sentence, tone="warning")
 
-    def _set_history(self, history: EditHistory) -> None:
-        assert self._draft is not None
-        self._draft = replace(self._draft, history=history)
+    def _edit(self, **changes: Any) -> None:
+        """Of what is staged: an edit that can be undone."""
+        if self._draft is not None:
+            self._set_draft(self._draft.edited(self._snapshot.spares.wanted, **changes))
+
+    def _set_draft(self, draft: Draft) -> None:
+        self._draft = draft
         self._edited = True
         self._show_board()
 
     def toggle_pin(self, node: str) -> None:
         """Balance leaves this node's range where it is from now on, or not any more."""
-        if self._draft is not None and self._draft.history.present.stage_of(node) is not None:
-            self._draft = replace(self._draft, pins=self._draft.pins ^ {node})
-            self._edited = True
-            self._show_board()
+        if self._draft is not None and self._draft.now.placement.stage_of(node) is not None:
+            self._edit(pins=self._draft.now.pins ^ {node})
 
     def _set_spares(self, wanted: bool) -> None:
-        if self._draft is not None:
-            self._draft = replace(self._draft, spares=wanted)
-            self._edited = True
-            self._show_board()
+        self._edit(spares=wanted)
 
     def _set_context(self, tokens: int) -> None:
-        if self._draft is not None:
-            self._draft = replace(self._draft, context=tokens)
-            self._edited = True
-            self._show_board()
+        self._edit(context=tokens)
 
     # -- saved placements ---------------------------------------------------------------------------------------------
 
@@ -263,9 +267,9 @@ class ClusterPage(QWidget):
         draft = self._draft
         if draft is None:
             return
-        placement = draft.history.present
-        pins = tuple(node for node in placement.nodes if node in draft.pins)
-        saved = SavedPlacement(name, draft.model, placement, draft.context, pins)
+        placement = draft.now.placement
+        pins = tuple(node for node in placement.nodes if node in draft.now.pins)
+        saved = SavedPlacement(name, draft.model, placement, draft.now.context, pins)
         self._bridge.run(lambda controller: controller.save_placement(saved), None, self.board.banner.show_error)
 
     def restore_placement(self, name: str) -> None:
@@ -279,8 +283,7 @@ class ClusterPage(QWidget):
         except ShardboardError as error:
             self.board.banner.show_error(error)
             return
-        self._draft = replace(draft, context=saved.context, pins=found.pins)
-        self._set_history(draft.history.push(found.placement))
+        self._edit(placement=found.placement, context=saved.context, pins=found.pins)
         if found.told:
             self.board.banner.show_message(" ".join(found.told), "Look at the board before you deploy.", "warning")
         else:
@@ -305,26 +308,31 @@ class ClusterPage(QWidget):
         self.board.banner.hide()
         self._deploying = self._bridge.run(
             lambda controller: controller.deploy(
-                draft.history.present, draft.context, stop_first=stop_first, spares=state.spares
+                draft.now.placement, draft.now.context, stop_first=stop_first, spares=state.spares
             ),
             self._deployed,
             self._not_deployed,
+            self._show_board,
         )
+        self._show_board()
 
     def _deployed(self, _result: object) -> None:
         self._edited = False
         self._failure = ""
         if self._draft is not None:
-            self._draft = replace(self._draft, spares=None)
+            history = self._draft.history
+            self._draft = replace(self._draft, history=replace(history, present=replace(history.present, spares=None)))
         self.board.banner.hide()
+        self._show_board()
 
     def _not_deployed(self, error: BaseException) -> None:
         from app.core.deployment.deployer import STOP_FIRST  # here: with the window it would cost its first picture
 
         self._failure = str(error)
+        self._show_board()
         if isinstance(error, ShardboardError) and error.remedy == STOP_FIRST:
             self.board.banner.show_message(
-                error.cause, NO_ROOM_BESIDE, "warning", "Stop first", lambda: self.deploy(stop_first=True)
+                error.cause, NO_ROOM_BESIDE, "warning", tr("Stop first"), lambda: self.deploy(stop_first=True)
             )
         else:
             self.board.banner.show_error(error)
@@ -334,6 +342,8 @@ class ClusterPage(QWidget):
             self._deploying.cancel()
 
     def add_machine(self) -> None:
+        from app.ui.cluster.add_machine import AddMachineDialog  # brings the cryptography of pairing
+
         dialog = AddMachineDialog(self._bridge, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
@@ -358,15 +368,18 @@ class ClusterPage(QWidget):
             return
         self.question = ask(
             self,
-            f"Free the memory of {name}?",
-            f"It holds a stage of {deployment.model}: the model is unloaded from all of its machines. "
-            "Its shards stay on their disks.",
+            tr("Free the memory of {name}?", name=name),
+            tr(
+                "It holds a stage of {model}: the model is unloaded from all of its machines. Its "
+                "shards stay on their disks.",
+                model=deployment.model,
+            ),
             "Unload",
             free,
         )
 
     def _measure(self, name: str) -> None:
-        self.board.banner.show_message(f"Measuring {name} …", tone="info")
+        self.board.banner.show_message(tr("Measuring {name} …", name=name), tone="info")
         self._bridge.run(
             lambda controller: controller.machines.measure(name),
             lambda told: self.board.banner.show_message(f"{name}. {told}", tone="success"),

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 from app.core.snapshot import MemoryView
 from app.ui import words
 from app.ui.cluster import history
+from app.ui.text import as_shown, tr
 from app.ui.theme import colour, tokens
 
 BAR_HEIGHT: Final = 9
@@ -67,9 +68,15 @@ class MemoryBar(QLabel):  # to a screen reader a plain widget would have no role
 
 def _spoken(memory: MemoryView | None) -> str:
     if memory is None:
-        return "Memory, not measured yet"
-    parts = (("weights", memory.weights), ("KV", memory.kv), ("other programs", memory.others), ("free", memory.free))
-    return f"Memory of {words.size(memory.total)}: " + ", ".join(f"{words.size(size)} {name}" for name, size in parts)
+        return tr("Memory, not measured yet")
+    parts = (
+        (tr("weights"), memory.weights),
+        (tr("KV"), memory.kv),
+        (tr("other programs"), memory.others),
+        (tr("free"), memory.free),
+    )
+    held = ", ".join(f"{words.size(size)} {name}" for name, size in parts)
+    return tr("Memory of {total}: {parts}", total=words.size(memory.total), parts=held)
 
 
 class Sparkline(QLabel):  # to a screen reader a plain widget would have no role
@@ -81,7 +88,7 @@ class Sparkline(QLabel):  # to a screen reader a plain widget would have no role
         self._name = name
         self._unit = unit
         self._runs: list[list[tuple[float, float]]] = []
-        self.setAccessibleName(history.spoken(name, (), unit))
+        self.setAccessibleName(as_shown(history.spoken(name, (), unit)))
         self.setFixedHeight(SPARK_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -106,7 +113,7 @@ class Sparkline(QLabel):  # to a screen reader a plain widget would have no role
         runs = history.lines(values, top)
         if runs != self._runs:
             self._runs = runs
-            self.setAccessibleName(history.spoken(self._name, values, self._unit))
+            self.setAccessibleName(as_shown(history.spoken(self._name, values, self._unit)))
             self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:

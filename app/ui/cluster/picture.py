@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.core.snapshot import NodeState, NodeView, ShardView, Snapshot
+from app.core.text import joined, phrase
 from app.ui import words
 
 
@@ -55,7 +56,7 @@ def link_picture(snapshot: Snapshot) -> LinkPicture:
             Place(
                 name,
                 colours[name],
-                words.layers(stage.first, stage.last) if stage else "no layers",
+                words.layers(stage.first, stage.last) if stage else phrase("no layers"),
                 node.state is NodeState.READY,
                 node.state.value,
                 node.round_trip_ms,
@@ -78,15 +79,27 @@ def _hop_into(node: NodeView | None) -> float | None:
 def sentences(picture: LinkPicture) -> tuple[str, ...]:
     """The picture for somebody who does not see it."""
     lines = [
-        f"{hop.source} sends {'the token' if hop.back else 'activations'} to {hop.target}: "
-        + (f"{words.milliseconds(hop.ms)} a hop." if hop.ms is not None else "not measured yet.")
+        phrase(
+            "{source} sends the token to {target}: {figure}."
+            if hop.back
+            else "{source} sends activations to {target}: {figure}.",
+            source=hop.source,
+            target=hop.target,
+            figure=phrase("{time} a hop", time=words.milliseconds(hop.ms))
+            if hop.ms is not None
+            else phrase("not measured yet"),
+        )
         for hop in picture.hops
     ]
     for place in picture.places:
         trip = words.milliseconds(place.to_controller_ms) if place.to_controller_ms is not None else ""
-        rate = f", last push {words.rate(place.push_bytes_per_s)}" if place.push_bytes_per_s else ""
-        reach = f"round trip {trip}" if trip and place.well else place.state
-        lines.append(f"This controller to {place.node}: {reach}{rate}.")
+        rate = (
+            phrase(", last push {push_bytes_per_s}", push_bytes_per_s=words.rate(place.push_bytes_per_s))
+            if place.push_bytes_per_s
+            else ""
+        )
+        reach = phrase("round trip {trip}", trip=trip) if trip and place.well else place.state
+        lines.append(phrase("This controller to {node}: {reach}{rate}.", node=place.node, reach=reach, rate=rate))
     return tuple(lines)
 
 
@@ -128,17 +141,23 @@ def _cell(node: NodeView, model: str, coming: bool) -> Cell:
     text = f"{', '.join(dict.fromkeys(parts))} · {words.size(sum(shard.bytes for shard in held))}" if held else ""
     if transfer is not None:
         moving = transfer.done_bytes / transfer.total_bytes if transfer.total_bytes else 0.0
-        rate = f", {words.rate(transfer.bytes_per_s)}" if transfer.bytes_per_s else ""
-        text = f"{transfer.phase} {moving:.0%}{rate}"
-        lines.append(f"{transfer.phase} {words.size(transfer.done_bytes)} of {words.size(transfer.total_bytes)}{rate}")
+        rate = words.rate(transfer.bytes_per_s) if transfer.bytes_per_s else ""
+        text = joined((joined((words.phase(transfer.phase), f"{moving:.0%}")), rate), ", ")
+        lines.append(joined((words.transfer(transfer.phase, transfer.done_bytes, transfer.total_bytes), rate), ", "))
     loaded, spare = any(shard.loaded for shard in held), any(shard.spare for shard in held)
     if loaded and transfer is None:
-        text += " · loaded"
+        text = joined((text, phrase("loaded")), " · ")
     elif spare and transfer is None:
-        text += " · spare"
-    return Cell(text, "\n".join(lines) or f"{node.name} holds nothing of {model}.", loaded, spare, moving)
+        text = joined((text, phrase("spare")), " · ")
+    return Cell(
+        text,
+        joined(lines, "\n") or phrase("{name} holds nothing of {model}.", name=node.name, model=model),
+        loaded,
+        spare,
+        moving,
+    )
 
 
 def _shard_line(shard: ShardView) -> str:
-    use = "loaded" if shard.loaded else "kept as a spare" if shard.spare else "on disk"
-    return f"{words.layers(shard.first, shard.last)}, {words.size(shard.bytes)}, {use}"
+    use = phrase("loaded") if shard.loaded else phrase("kept as a spare") if shard.spare else phrase("on disk")
+    return joined((words.layers(shard.first, shard.last), words.size(shard.bytes), use), ", ")

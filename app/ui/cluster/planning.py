@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from app.core.errors import ShardboardError
 from app.core.placement.budget import memory_problems, needs
@@ -14,6 +14,7 @@ from app.core.placement.placement import Placement, even_split, problems
 from app.core.placement.prediction import predict
 from app.core.placement.solver import NodeCapacity, WhyNot
 from app.core.snapshot import DeploymentState, MachineFigures, ModelView, NodeState, NodeView, Snapshot
+from app.core.text import joined, phrase
 from app.ui import words
 from app.ui.board.gesture import Run
 from app.ui.board.state import BoardRules, BoardState, NodeOutlook, Outlooks
@@ -21,21 +22,42 @@ from app.ui.board.state import BoardRules, BoardState, NodeOutlook, Outlooks
 if TYPE_CHECKING:
     from app.core.controller import NodeMove
 
-NO_MACHINES = "Add a machine first."
-NO_MODEL = "Choose a model first."
-NO_SPEED = "The speed is not known until these machines have run once, or were measured (see a machine's menu)."
+NO_MACHINES = phrase("Add a machine first.")
+NO_MODEL = phrase("Choose a model first.")
+NO_MODEL_YET = phrase("There is no model on this machine yet: see Models.")
+UNDER_WAY = phrase("A deployment is under way.")
+NO_SPEED = phrase("The speed is not known until these machines have run once, or were measured (see a machine's menu).")
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What Deploy would do, and the nodes whose ranges Balance leaves where they are. spares: whether a second copy of
+    each range is kept; None: as it is deployed."""
+
+    placement: Placement
+    context: int
+    pins: frozenset[str] = frozenset()
+    spares: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the user has staged: edits of a placement of one model, the context, and the nodes whose ranges Balance
-    leaves where they are."""
+    """What is staged for one model, with all that can be undone and redone."""
 
     model: str
-    history: EditHistory
-    context: int
-    pins: frozenset[str] = frozenset()
-    spares: bool | None = None  # None: as it is deployed
+    history: EditHistory[Staged]
+
+    @property
+    def now(self) -> Staged:
+        return self.history.present
+
+    def edited(self, deployed_spares: bool, **changes: Any) -> Draft:
+        """With the next edit. deployed_spares: as they are now, so that undo knows them also after a deployment."""
+        settled = self.now if self.now.spares is not None else replace(self.now, spares=deployed_spares)
+        fresh = replace(settled, **changes)
+        if fresh == settled:
+            return self
+        return replace(self, history=replace(self.history, present=settled).push(fresh))
 
 
 def usable(node: NodeView) -> bool:
@@ -84,7 +106,7 @@ def balanced(
         if usable(node) and (room := available(node)) is not None
     ]
     if not capacities:
-        return WhyNot("No machine is ready yet.")
+        return WhyNot(phrase("No machine is ready yet."))
     return balance_around(inventory, placement or Placement(inventory.layer_count, ()), pins, capacities, context)
 
 
@@ -124,17 +146,27 @@ def forecast(snapshot: Snapshot, placement: Placement, context: int) -> str:
     predicted = predict(placement, inventory, speeds(snapshot), hops, holders)
     rate = ""
     quick = [name for name in placement.nodes if name not in snapshot.seconds_per_byte]
-    basis = " by a quick reading" if quick else ""
+    basis = phrase(" by a quick reading") if quick else ""
     if predicted.decode_tokens_per_s:
-        rate = f"est. {words.tokens_per_s(predicted.decode_tokens_per_s)}{basis}"
+        rate = phrase(
+            "est. {decode_tokens_per_s}{basis}",
+            decode_tokens_per_s=words.tokens_per_s(predicted.decode_tokens_per_s),
+            basis=basis,
+        )
     elif predicted.at_most_tokens_per_s:
-        rate = f"at most {words.tokens_per_s(predicted.at_most_tokens_per_s)}{basis}, hops not measured"
+        rate = phrase(
+            "at most {at_most_tokens_per_s}{basis}, hops not measured",
+            at_most_tokens_per_s=words.tokens_per_s(predicted.at_most_tokens_per_s),
+            basis=basis,
+        )
     parts = [
         rate,
-        f"slowest: {predicted.slowest_node}" if predicted.slowest_node else "",
-        f"{predicted.single_node_faster} alone would be faster" if predicted.single_node_faster else "",
+        phrase("slowest: {slowest_node}", slowest_node=predicted.slowest_node) if predicted.slowest_node else "",
+        phrase("{single_node_faster} alone would be faster", single_node_faster=predicted.single_node_faster)
+        if predicted.single_node_faster
+        else "",
     ]
-    return " · ".join(part for part in parts if part)
+    return joined(parts, " · ")
 
 
 def summary(model: ModelView, placement: Placement) -> str:
@@ -142,10 +174,10 @@ def summary(model: ModelView, placement: Placement) -> str:
     parts = [
         words.count(inventory.layer_count, "layer"),
         words.count(len(placement.stages), "stage"),
-        f"{words.size(inventory.total_bytes)} weights",
+        phrase("{total_bytes} weights", total_bytes=words.size(inventory.total_bytes)),
         inventory.quantization or inventory.dtype,
     ]
-    return " · ".join(part for part in parts if part)
+    return joined(parts, " · ")
 
 
 def changes(placement: Placement, deployed: Placement | None) -> int:
@@ -159,14 +191,18 @@ def move_words(moves: tuple[NodeMove, ...], figures: Mapping[str, MachineFigures
     """What Deploy will move, and how long that takes where the rate to each of these machines was measured."""
     sent = [move for move in moves if move.send_bytes]
     if not sent:
-        return "Deploy sends nothing: every machine holds its layers."
-    sends = words.listed([f"{words.size(move.send_bytes)} to {move.node}" for move in sent])
+        return phrase("Deploy sends nothing: every machine holds its layers.")
+    sends = words.listed(
+        [phrase("{send_bytes} to {node}", send_bytes=words.size(move.send_bytes), node=move.node) for move in sent]
+    )
     known = figures or {}
     rates = [each.push_bytes_per_s if (each := known.get(move.node)) else None for move in sent]
     seconds = [move.send_bytes / rate for move, rate in zip(sent, rates, strict=True) if rate]
     if len(seconds) < len(sent):
-        return f"Deploy moves {sends}."
-    return f"Deploy moves {sends}, {words.about(max(seconds))} at the rate of the last push."
+        return phrase("Deploy moves {sends}.", sends=sends)
+    return phrase(
+        "Deploy moves {sends}, {seconds} at the rate of the last push.", sends=sends, seconds=words.about(max(seconds))
+    )
 
 
 def board_state(
@@ -174,16 +210,17 @@ def board_state(
     draft: Draft | None,
     moves: tuple[NodeMove, ...] | None,
     proposal: Placement | WhyNot | None = None,
+    asked: bool = False,
 ) -> BoardState:
     """Everything the board shows. moves: None where they are not known yet. proposal: what Balance would make of it,
-    where the caller knows."""
+    where the caller knows. asked: a deployment was asked for and has not ended, whatever the snapshot says yet."""
     model = snapshot.model
     if model is None or draft is None or not snapshot.nodes:
-        hint = NO_MODEL if model is None else NO_MACHINES
+        hint = NO_MACHINES if model is not None else NO_MODEL if snapshot.models else NO_MODEL_YET
         return BoardState(
             model=model.name if model else "",
             models=snapshot.models,
-            context=draft.context if draft else 4096,
+            context=draft.now.context if draft else 4096,
             context_limit=model.inventory.context_length if model else None,
             placement=Placement(0, ()),
             outlooks={},
@@ -194,11 +231,11 @@ def board_state(
             balance_why_not=hint,
             deploy_why_not=hint,
         )
-    inventory, history, context = model.inventory, draft.history, draft.context
-    placement = history.present
+    inventory, history, now = model.inventory, draft.history, draft.now
+    placement, context = now.placement, now.context
     deployed = snapshot.deployment.placement if snapshot.deployment.state is DeploymentState.READY else None
     same_context = snapshot.deployment.context_tokens == context
-    spares = snapshot.spares.wanted if draft.spares is None else draft.spares
+    spares = snapshot.spares.wanted if now.spares is None else now.spares
     same_rest = same_context and spares == snapshot.spares.wanted
     changed = changes(placement, deployed) or (0 if same_rest or deployed is None else 1)
     names = tuple(node.name for node in snapshot.nodes)
@@ -206,12 +243,12 @@ def board_state(
         placement, inventory, {node.name: available(node) for node in snapshot.nodes}, context
     )
     unusable = [
-        n.state_text if n.name in n.state_text else f"{n.name}: {n.state_text}"
+        n.state_text if n.name in n.state_text else joined((n.name, n.state_text), ": ")
         for n in snapshot.nodes
         if n.name in placement.nodes and not usable(n) and n.state_text not in news(snapshot)
     ]
     sentences = (*(problem.sentence for problem in wrong), *unusable)
-    found = proposal or balanced(snapshot, context, placement, draft.pins)
+    found = proposal or balanced(snapshot, context, placement, now.pins)
 
     def give(before: Placement, node: str, run: Run) -> Placement:
         after = before.assign(node, run.first, run.last)
@@ -240,22 +277,24 @@ def board_state(
         problems=sentences,
         changes=changed,
         deployed=deployed is not None,
-        undo_why_not="" if history.past else "There is nothing to undo.",
-        redo_why_not="" if history.future else "There is nothing to redo.",
+        undo_why_not="" if history.past else phrase("There is nothing to undo."),
+        redo_why_not="" if history.future else phrase("There is nothing to redo."),
         balance_why_not=found.sentence
         if isinstance(found, WhyNot)
-        else "The layers are balanced."
+        else phrase("The layers are balanced.")
         if found == placement
         else "",
-        deploy_why_not=_deploy_why_not(snapshot, sentences, changed, deployed is not None),
+        deploy_why_not=UNDER_WAY
+        if asked or under_way(snapshot)
+        else _deploy_why_not(sentences, changed, deployed is not None),
         deploy_note=move_words(moves, snapshot.figures) if moves is not None and changed and not sentences else "",
-        pins=draft.pins & frozenset(placement.nodes),
+        pins=now.pins & frozenset(placement.nodes),
         saved=tuple(each.name for each in snapshot.saved),
         save_why_not=sentences[0] if problems(placement, names, inventory.forbidden_cuts) else "",
         news=news(snapshot),
-        busy=busy_words(snapshot),
+        busy=busy_words(snapshot, asked),
         spares=spares,
-        spares_why_not="" if len(snapshot.nodes) > 1 else "A spare needs a second machine: add one.",
+        spares_why_not="" if len(snapshot.nodes) > 1 else phrase("A spare needs a second machine: add one."),
         spares_note=snapshot.spares.text,
         spare_on=spare_words(snapshot, placement),
     )
@@ -267,8 +306,9 @@ def spare_words(snapshot: Snapshot, placement: Placement) -> dict[str, str]:
     for spare in snapshot.spares.spares:
         stage = placement.stage_of(spare.runs_on)
         if stage is not None and stage.first <= spare.first and spare.last <= stage.last:
-            where = f"spare on {spare.node}" + ("" if spare.there else ", on its way")
-            result[spare.runs_on] = f"{result[spare.runs_on]}; {where}" if spare.runs_on in result else where
+            there = phrase("spare on {node}", node=spare.node)
+            where = there if spare.there else phrase("spare on {node}, on its way", node=spare.node)
+            result[spare.runs_on] = joined((result.get(spare.runs_on, ""), where), "; ")
     return result
 
 
@@ -280,11 +320,11 @@ def news(snapshot: Snapshot) -> str:
     return ""
 
 
-def busy_words(snapshot: Snapshot) -> str:
+def busy_words(snapshot: Snapshot, asked: bool = False) -> str:
     """What the Deploy button says while stages change; "" else."""
-    if not under_way(snapshot):
+    if not asked and not under_way(snapshot):
         return ""
-    return "Recovering…" if snapshot.deployment.text.startswith("Recovering") else "Deploying…"
+    return phrase("Recovering…") if snapshot.deployment.text.startswith("Recovering") else phrase("Deploying…")
 
 
 def under_way(snapshot: Snapshot) -> bool:
@@ -292,9 +332,7 @@ def under_way(snapshot: Snapshot) -> bool:
     return snapshot.deployment.state is DeploymentState.DEPLOYING or snapshot.deployment.coming is not None
 
 
-def _deploy_why_not(snapshot: Snapshot, sentences: tuple[str, ...], changed: int, deployed: bool) -> str:
-    if under_way(snapshot):
-        return "A deployment is under way."
+def _deploy_why_not(sentences: tuple[str, ...], changed: int, deployed: bool) -> str:
     if sentences:
         return sentences[0]
-    return "Nothing has changed since the last deployment." if deployed and not changed else ""
+    return phrase("Nothing has changed since the last deployment.") if deployed and not changed else ""

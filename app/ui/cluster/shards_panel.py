@@ -7,14 +7,15 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from app.core.snapshot import Snapshot
+from app.core.text import phrase
 from app.ui.cluster.picture import Cell, ShardMatrix, shard_matrix
-from app.ui.text import tr
+from app.ui.text import as_shown, tr
 from app.ui.theme import colour, scaled, tokens
 from app.ui.theme.tokens import blend
 from app.ui.widgets import Card, WrappedLabel
 from app.ui.widgets.labels import plain_tooltip
 
-EMPTY = "No machine holds a shard yet. Deploy a model: its layers stay on their disks."
+EMPTY = phrase("No machine holds a shard yet. Deploy a model: its layers stay on their disks.")
 
 
 class ShardsPanel(Card):
@@ -63,9 +64,9 @@ class ShardsPanel(Card):
         if item is None:
             item = QTableWidgetItem()
             self.table.setItem(row, column, item)
-        item.setText(cell.text or "–")
+        item.setText(as_shown(cell.text) or "–")
         item.setToolTip(plain_tooltip(cell.detail))
-        item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{self.matrix.nodes[column]}: {cell.detail}")
+        item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{self.matrix.nodes[column]}: {as_shown(cell.detail)}")
         values = tokens()
         ground = QColor(0, 0, 0, 0)
         if cell.loaded or cell.moving is not None:

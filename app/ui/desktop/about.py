@@ -7,22 +7,23 @@ from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 import shardd
+from app.core.text import phrase
 from app.ui.desktop.mark import mark_pixmap
 from app.ui.text import tr
 from app.ui.theme import SPACE, scaled
 from app.ui.widgets import WrappedLabel, fit_height, label, push_button
 from shardd.host import describe_host
 
-WHAT = (
-    "Runs a language model that is too big for one machine on the machines that you already own. Prompts and answers "
-    "stay among them."
+WHAT = phrase(
+    "Runs a language model that is too big for one machine on the machines that you already own. "
+    "Prompts and answers stay among them."
 )
 
 
 def version_lines() -> str:
     """For a report of a fault: no name, no address."""
     host = describe_host()
-    return f"Shardboard {shardd.__version__}\n{host.chip}\n{host.os}"
+    return tr("Shardboard {version}\n{chip}\n{os}", version=shardd.__version__, chip=host.chip, os=host.os)
 
 
 class AboutDialog(QDialog):

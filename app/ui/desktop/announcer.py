@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleEvent
 
 from app.core.snapshot import ActivityEntry, Level
-from app.ui.text import tr
+from app.ui.text import shown, tr
 
 GATHER_MS: Final = 400  # what happens at once is said at once
 MOST_SAID: Final = 3
@@ -48,7 +48,8 @@ class Announcer(QObject):
                 self._timer.start()
 
     def say_entry(self, entry: ActivityEntry) -> None:
-        named = f"{entry.node}: {entry.message}" if entry.node else entry.message
+        message = shown(entry.message)
+        named = f"{entry.node}: {message}" if entry.node else message
         word = {Level.INFO: "", Level.WARNING: tr("Warning."), Level.ERROR: tr("Error.")}[entry.level]
         self.say(f"{word} {named}".strip(), entry.level is Level.ERROR)
 

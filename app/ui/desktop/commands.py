@@ -74,6 +74,7 @@ COMMANDS: Final = (
     Command("zoom", "Window", "Zoom"),
     Command("side_bar", "Window", "To the side bar", ("F6",), line=True),
     Command("shortcuts", "Help", "Keyboard shortcuts", ("F1", "?")),
+    Command("security", "Help", "What is protected, and what is not"),
     Command("about", "Help", "About Shardboard", (), "about", line=True),
 )
 
@@ -87,6 +88,9 @@ HINTS: Final = (
     KeyHint("Placement board", ("Return",), "Give the chosen layers to another machine"),
     KeyHint("Placement board", ("Ctrl+A",), "Choose all layers of a machine"),
     KeyHint("Placement board", ("Esc",), "Choose nothing, or leave a drag"),
+    KeyHint("Boundaries between panes", ("Left", "Right", "Up", "Down"), "Move the boundary"),
+    KeyHint("Boundaries between panes", ("PgUp", "PgDown"), "Move it further"),
+    KeyHint("Boundaries between panes", ("Home", "End"), "Move it as far as it goes"),
     KeyHint("Message", ("Return",), "Send"),
     KeyHint("Message", ("Shift+Return",), "A new line"),
     KeyHint("Message", ("Esc",), "Stop the answer"),
@@ -104,7 +108,7 @@ def rows() -> tuple[tuple[str, tuple[tuple[tuple[str, ...], str], ...]], ...]:
     """What the page of shortcuts shows: a heading, and below it keys and what they do."""
     found: list[tuple[str, tuple[tuple[tuple[str, ...], str], ...]]] = []
     for menu in MENUS:
-        lines = tuple((each.keys, each.text.rstrip("…")) for each in COMMANDS if each.menu == menu and each.keys)
+        lines = tuple((each.keys, each.text) for each in COMMANDS if each.menu == menu and each.keys)
         found.append((menu, lines))
     for place in dict.fromkeys(hint.place for hint in HINTS):
         found.append((place, tuple((hint.keys, hint.text) for hint in HINTS if hint.place == place)))

@@ -8,10 +8,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLineEdit, QPlainTextEdit, QTextEdit
 
 from app.core.snapshot import DeploymentState
+from app.core.text import phrase
 from app.ui.chat.text import deployment_obstacle, stop_obstacle
 from app.ui.desktop.about import AboutDialog
 from app.ui.desktop.menus import Deed
 from app.ui.desktop.shortcuts_page import ShortcutsDialog
+from app.ui.text import tr
 
 if TYPE_CHECKING:
     from app.ui.window import MainWindow
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
 TextField = QLineEdit | QPlainTextEdit | QTextEdit
 
 SCALE_STEP = 0.1
-NO_MODEL = "No model is chosen."
-NO_FIELD = "Choose a text field first."
-READ_ONLY = "This text cannot be changed."
-NOTHING_WRITTEN = "Nothing is written in this chat yet."
-NO_ANSWER = "There is no answer yet."
+NO_MODEL = phrase("No model is chosen.")
+NO_FIELD = phrase("Choose a text field first.")
+READ_ONLY = phrase("This text cannot be changed.")
+NOTHING_WRITTEN = phrase("Nothing is written in this chat yet.")
+NO_ANSWER = phrase("There is no answer yet.")
 
 
 def deeds(window: MainWindow) -> dict[str, Deed]:
@@ -35,7 +37,7 @@ def deeds(window: MainWindow) -> dict[str, Deed]:
     def answerable() -> str:
         last = chat.conversation.shown[-1].role if chat.conversation.shown else ""
         if chat.writing:
-            return "An answer is being written."
+            return tr("An answer is being written.")
         return deployment_obstacle(window.bridge.snapshot.deployment) or ("" if last == "assistant" else NO_ANSWER)
 
     def in_chat(act) -> Deed:  # type: ignore[no-untyped-def]
@@ -72,14 +74,14 @@ def deeds(window: MainWindow) -> dict[str, Deed]:
         "reach": Deed(window.explain_reach),
         "balance": Deed(lambda: (window.go("Cluster"), cluster.balance())),
         "deploy": Deed(
-            cluster.deploy, lambda: cluster.state.deploy_why_not if cluster.state else "No model is chosen."
+            cluster.deploy, lambda: cluster.state.deploy_why_not if cluster.state else tr("No model is chosen.")
         ),
         "undeploy": Deed(
             lambda: window.bridge.run(lambda controller: controller.undeploy(), None, window.banner.show_error),
             lambda: (
                 ""
                 if window.bridge.snapshot.deployment.state in (DeploymentState.READY, DeploymentState.DEPLOYING)
-                else "Nothing is deployed."
+                else tr("Nothing is deployed.")
             ),
         ),
         "find_models": Deed(lambda: (window.go("Models"), window.models.search.setFocus())),
@@ -95,8 +97,15 @@ def deeds(window: MainWindow) -> dict[str, Deed]:
         "zoom": Deed(lambda: window.showNormal() if window.isMaximized() else window.showMaximized()),
         "side_bar": Deed(window.side_bar.focus_place),
         "shortcuts": Deed(lambda: ShortcutsDialog(window).open()),
+        "security": Deed(lambda: _security(window)),
         "about": Deed(lambda: AboutDialog(window).open()),
     }
+
+
+def _security(window: MainWindow) -> None:
+    from app.ui.desktop.security_page import SecurityDialog  # reads Markdown, which no window shows at first
+
+    SecurityDialog(window).open()
 
 
 def _edits(window: MainWindow) -> dict[str, Deed]:

@@ -36,7 +36,7 @@ class Desktop(QObject):
         self.tray = Tray(window) if tray_exists() else None
         self.notifier.wanted.connect(self._show_notice)
         window.bridge.activity_added.connect(self.announcer.say_entry)
-        window.settings.settings_changed.connect(self.set_motion)
+        window.chosen.changed.connect(self.set_motion)
         app = QApplication.instance()
         if isinstance(app, QApplication):
             app.screenRemoved.connect(self.keep_on_screen)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.core.snapshot import DeploymentState, NodeState, Snapshot
-from app.core.text import phrase
+from app.core.text import first_sentence, joined, phrase
 from app.ui import words
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ def _of_download(download: Download) -> list[Notice]:
         text = phrase("{model} is here: {size}.", model=download.repo, size=words.size(download.total_bytes))
         return [Notice(phrase("A download has finished"), text, place="Models")]
     if download.state == "failed":
-        return [Notice(phrase("A download has failed"), f"{download.repo}: {download.text}", "error", "Models")]
+        return [
+            Notice(phrase("A download has failed"), joined((download.repo, download.text), ": "), "error", "Models")
+        ]
     return []
 
 
@@ -92,7 +94,11 @@ def _of_conversion(conversion: Conversion) -> list[Notice]:
         text = phrase("{model} is here with {bits} bits.", model=conversion.name, bits=conversion.bits)
         return [Notice(phrase("A conversion has finished"), text, place="Models")]
     if conversion.state == "failed":
-        return [Notice(phrase("A conversion has failed"), f"{conversion.name}: {conversion.text}", "error", "Models")]
+        return [
+            Notice(
+                phrase("A conversion has failed"), joined((conversion.name, conversion.text), ": "), "error", "Models"
+            )
+        ]
     return []
 
 
@@ -100,16 +106,9 @@ def of_answer(title: str, tokens: int | None, rate: float | None, problem: str) 
     """An answer that has come to its end."""
     named = title if len(title) <= WORD_LIMIT else title[: WORD_LIMIT - 1] + "…"
     if problem:
-        return Notice(phrase("An answer ended early"), f"{named}: {problem}" if named else problem, "error", "Chat")
-    figures = ", ".join(
-        part
-        for part in (
-            words.count(tokens, "token") if tokens else "",
-            words.tokens_per_s(rate) if rate else "",
-        )
-        if part
-    )
-    text = ": ".join(part for part in (named, figures) if part) or phrase("It is in the chat.")
+        return Notice(phrase("An answer ended early"), joined((named, problem), ": "), "error", "Chat")
+    figures = joined((words.count(tokens, "token") if tokens else "", words.tokens_per_s(rate) if rate else ""), ", ")
+    text = joined((named, figures), ": ") or phrase("It is in the chat.")
     return Notice(phrase("An answer is finished"), text, place="Chat")
 
 
@@ -126,7 +125,7 @@ def deployment_line(snapshot: Snapshot) -> str:
     """Short: the board has the rest of what is being done, and why."""
     deployment = snapshot.deployment
     if deployment.state is DeploymentState.DEPLOYING:
-        return f"{deployment.text.partition('. ')[0].rstrip('.')}."
+        return first_sentence(deployment.text)
     return deployment.text if deployment.state is not DeploymentState.FAILED else phrase("The deployment failed.")
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from app.core.text import phrase
 from app.ui.desktop.commands import rows
 from app.ui.text import tr
 from app.ui.theme import SPACE, scaled
 from app.ui.widgets import WrappedLabel, label, page_scroll, push_button
 
-NOTHING = "No shortcut has these words."
+NOTHING = phrase("No shortcut has these words.")
 
 
 def key_words(keys: tuple[str, ...]) -> str:
@@ -26,7 +27,8 @@ class ShortcutsDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(tr("Keyboard shortcuts"))
-        self.resize(scaled(560), min(scaled(640), parent.height() - 40 if parent else 640))
+        room = parent.size() if parent else QSize(600, 680)
+        self.resize(min(scaled(560), room.width() - 40), min(scaled(640), room.height() - 40))
         self.search = QLineEdit()
         self.search.setAccessibleName(tr("Find a shortcut"))
         self.search.setPlaceholderText(tr("Find: deploy, Ctrl+N"))
@@ -68,7 +70,7 @@ class ShortcutsDialog(QDialog):
         grid.addWidget(label(heading, "heading"), 0, 0, 1, 2)
         numbers: list[int] = []
         for number, (keys, text) in enumerate(lines, 1):
-            what, how = WrappedLabel(text), label(key_words(keys), "muted")
+            what, how = WrappedLabel(tr(text).rstrip("…")), label(key_words(keys), "muted")
             grid.addWidget(what, number, 0)
             grid.addWidget(how, number, 1, Qt.AlignmentFlag.AlignRight)
             numbers.append(len(self.lines))

@@ -8,10 +8,12 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
+from app.ui.chat.text import stop_obstacle
 from app.ui.desktop.mark import tray_icon
 from app.ui.desktop.notices import Notice, cluster_line, cluster_tone, deployment_line
-from app.ui.text import shown, tr
+from app.ui.text import as_shown, shown, tr
 from app.ui.theme import tokens
+from app.ui.widgets import explain
 from app.ui.widgets.labels import plain_tooltip
 
 if TYPE_CHECKING:
@@ -45,24 +47,24 @@ class Tray(QObject):
             line.setEnabled(False)
             self.menu.addAction(line)
         self.menu.addSeparator()
-        self.show_action = self._line("Show Shardboard", window.come_forward)
-        self._line("New chat", lambda: (window.come_forward(), window.go("Chat"), window.chat.new_chat()))
-        self.stop_action = self._line("Stop the answer", window.chat.stop)
+        self.show_action = self._line(tr("Show Shardboard"), window.come_forward)
+        self._line(tr("New chat"), lambda: (window.come_forward(), window.go("Chat"), window.chat.new_chat()))
+        self.stop_action = self._line(tr("Stop the answer"), window.chat.stop)
         self.menu.addSeparator()
-        self._line("Quit Shardboard", window.quit)
+        self._line(tr("Quit Shardboard"), window.quit)
         self.icon.setContextMenu(self.menu)
         self.icon.activated.connect(self._on_activated)
         self.icon.messageClicked.connect(self._on_message_clicked)
         window.bridge.snapshot_changed.connect(self.show_snapshot)
         window.theme.changed.connect(lambda: self.show_snapshot(window.bridge.snapshot))
-        self.menu.aboutToShow.connect(lambda: self.stop_action.setEnabled(window.chat.writing))
+        self.menu.aboutToShow.connect(lambda: explain(self.stop_action, stop_obstacle(window.chat.writing)))
         self.show_snapshot(window.bridge.snapshot)
         self.icon.setVisible(tray_exists())
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         machines, model = shown(cluster_line(snapshot)), shown(deployment_line(snapshot))
-        self.state.setText(machines)
-        self.model.setText(model)
+        self.state.setText(as_shown(machines))
+        self.model.setText(as_shown(model))
         self.icon.setToolTip(plain_tooltip(f"Shardboard\n{machines}\n{model}"))
         tone, values = cluster_tone(snapshot), tokens()
         dot = {"success": values.success, "warning": values.warning, "danger": values.danger}.get(tone, "")

@@ -19,20 +19,21 @@ from PySide6.QtWidgets import (
 
 from app.core.snapshot import DeploymentState, Snapshot
 from app.core.starting import deploy_balanced
+from app.core.text import phrase
 from app.ui import words
 from app.ui.bridge import CoreBridge, Handle
 from app.ui.first_start.machine_step import MachineStep
 from app.ui.first_start.model_step import ModelStep
 from app.ui.first_start.others_step import OthersStep
 from app.ui.settings.chosen import Chosen
-from app.ui.text import tr
+from app.ui.text import as_shown, shown, tr
 from app.ui.theme import SPACE
 from app.ui.widgets import Banner, WrappedLabel, explain, label, push_button
 
-TITLE = "Set up Shardboard"
-DEPLOY = "Deploy and chat"
-STARTING = "Shardboard is still starting."
-UNDER_WAY = "A deployment is under way."
+TITLE = phrase("Set up Shardboard")
+DEPLOY = phrase("Deploy and chat")
+STARTING = phrase("Shardboard is still starting.")
+UNDER_WAY = phrase("A deployment is under way.")
 
 
 class FirstStartDialog(QDialog):
@@ -45,7 +46,7 @@ class FirstStartDialog(QDialog):
         self._bridge = bridge
         self._chosen = chosen
         self._handle: Handle | None = None
-        self.setWindowTitle(TITLE)
+        self.setWindowTitle(as_shown(TITLE))
         self.setMinimumSize(680, 560)
         self.machine, self.others, self.model = MachineStep(bridge, chosen), OthersStep(bridge), ModelStep(bridge)
         self.steps = (self.machine, self.others, self.model)
@@ -53,7 +54,7 @@ class FirstStartDialog(QDialog):
         for step in self.steps:
             self.stack.addWidget(step)
         self.marks = [
-            push_button(f"{number}  {step.heading}", "quiet", lambda number=number: self.go(number - 1))
+            push_button(f"{number}  {shown(step.heading)}", "quiet", lambda number=number: self.go(number - 1))
             for number, step in enumerate(self.steps, 1)
         ]
         self.banner = Banner()
@@ -78,7 +79,14 @@ class FirstStartDialog(QDialog):
         for number, mark in enumerate(self.marks, 1):
             mark.setCheckable(True)
             mark.setAutoDefault(False)
-            mark.setAccessibleName(f"Step {number} of {len(self.marks)}: {self.steps[number - 1].heading}")
+            mark.setAccessibleName(
+                tr(
+                    "Step {number} of {marks}: {heading}",
+                    number=number,
+                    marks=len(self.marks),
+                    heading=self.steps[number - 1].heading,
+                )
+            )
             top.addWidget(mark)
         top.addStretch(1)
         foot = QHBoxLayout()
@@ -129,7 +137,7 @@ class FirstStartDialog(QDialog):
             self.next.setText(tr("Cancel"))
             explain(self.next, "", "What was sent to machines stays there")
             return
-        self.next.setText(DEPLOY if last else tr("Next"))
+        self.next.setText(as_shown(DEPLOY if last else tr("Next")))
         explain(self.next, self._deploy_why_not() if last else "")
 
     def _deploy_why_not(self) -> str:
@@ -189,7 +197,9 @@ class FirstStartDialog(QDialog):
         if total:
             self.progress.setValue(min(1000, 1000 * done // total))
             names = words.listed([name for name, _ in moving])
-            self.progress_text.setText(f"{words.size(done)} of {words.size(total)} to {names}")
+            self.progress_text.setText(
+                tr("{done} of {total} to {names}", done=words.size(done), total=words.size(total), names=names)
+            )
 
     # -- the end ------------------------------------------------------------------------------------------------------
 

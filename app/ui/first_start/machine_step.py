@@ -6,23 +6,25 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.settings.settings import Settings
 from app.core.snapshot import NodeView, Snapshot
+from app.core.text import phrase
 from app.ui import words
 from app.ui.bridge import CoreBridge
 from app.ui.settings.chosen import Chosen
 from app.ui.settings.general import ReserveRow
+from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import Banner, Card, PillLabel, WrappedLabel, label
 
-INTRO = (
-    "Shardboard runs a model that is too big for one machine on several. Each lends memory that is free; this one "
-    "already does."
+INTRO = phrase(
+    "Shardboard runs a model that is too big for one machine on several. Each lends memory that "
+    "is free; this one already does."
 )
-STARTING = "This machine's agent is starting…"
-KEEP = "To keep free for your other programs:"
+STARTING = phrase("This machine's agent is starting…")
+KEEP = phrase("To keep free for your other programs:")
 
 
 class MachineStep(QWidget):
-    heading = "This machine"
+    heading = phrase("This machine")
 
     def __init__(self, bridge: CoreBridge, chosen: Chosen, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -66,7 +68,7 @@ class MachineStep(QWidget):
         self.name.setText(node.name)
         self.chip.set(node.chip)
         self.system.set(node.os)
-        self.memory.set(f"{words.size(node.memory.total)} memory" if node.memory else "")
+        self.memory.set(tr("{total} memory", total=words.size(node.memory.total)) if node.memory else "")
         self.state.setText(machine_words(node))
         if self.reserve is None:
             self.reserve = ReserveRow(node.name, self._chosen)
@@ -81,4 +83,8 @@ def machine_words(node: NodeView) -> str:
     if node.memory is None:
         return node.state_text
     memory = node.memory
-    return f"{words.size(memory.others)} is used by other programs, {words.size(memory.free)} is free."
+    return tr(
+        "{others} is used by other programs, {free} is free.",
+        others=words.size(memory.others),
+        free=words.size(memory.free),
+    )

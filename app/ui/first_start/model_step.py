@@ -10,15 +10,25 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLineEdit, QRadioButton
 
 from app.core.library.models import BUILT_IN
 from app.core.library.view import LibraryView
+from app.core.text import phrase
 from app.ui import words
 from app.ui.bridge import CoreBridge, Stream
 from app.ui.models import facts
 from app.ui.models.cards import tab_through
 from app.ui.models.outlook import Outlook
-from app.ui.settings.section import Sheet
-from app.ui.text import tr
+from app.ui.text import as_shown, tr
 from app.ui.theme import SPACE
-from app.ui.widgets import Banner, PillLabel, WrappedLabel, explain, label, page_scroll, push_button, set_tone
+from app.ui.widgets import (
+    Banner,
+    PillLabel,
+    Sheet,
+    WrappedLabel,
+    explain,
+    label,
+    page_scroll,
+    push_button,
+    set_tone,
+)
 
 if TYPE_CHECKING:
     from app.core.library.hub import HubModel
@@ -26,12 +36,12 @@ if TYPE_CHECKING:
     from app.core.library.models import FoundModel
 
 MOST_FOUND = 6
-INTRO = (
+INTRO = phrase(
     "Choose a model. The built-in one is small and answers simple questions about Shardboard: enough to see it work."
 )
-PROMISE = "A search asks the hub; nothing was asked before."
-LOOKING = "Looking whether it fits…"
-NOTHING_CHOSEN = "Choose a model first."
+PROMISE = phrase("A search asks the hub; nothing was asked before.")
+LOOKING = phrase("Looking whether it fits…")
+NOTHING_CHOSEN = phrase("Choose a model first.")
 
 
 class ModelRow(QWidget):
@@ -42,7 +52,7 @@ class ModelRow(QWidget):
         self.model = model
         self.key = f"{model.directory} {model.bytes}"
         built_in = model.source == "built-in"
-        self.radio = QRadioButton("The built-in demo model" if built_in else model.name)
+        self.radio = QRadioButton(tr("The built-in demo model") if built_in else model.name)
         self.fit = WrappedLabel(LOOKING, "muted")
         self.fits: bool | None = None
         size = PillLabel(words.size(model.bytes))
@@ -66,7 +76,7 @@ class ModelRow(QWidget):
             self.fits = said.tone == "success"
             set_tone(self.fit, "role", said.tone)
             self.fit.setText(said.text)
-            self.radio.setAccessibleDescription(said.text)
+            self.radio.setAccessibleDescription(as_shown(said.text))
 
 
 class HubRow(QWidget):
@@ -79,7 +89,7 @@ class HubRow(QWidget):
         self.model = model
         self.fit = WrappedLabel(LOOKING, "muted")
         self.pull = push_button("Download", "", lambda: self.wanted.emit(model.repo))
-        self.pull.setAccessibleName(f"Download {model.repo}")
+        self.pull.setAccessibleName(tr("Download {repo}", repo=model.repo))
         self.pull.setAutoDefault(False)
         texts = QVBoxLayout()
         texts.setSpacing(2)
@@ -124,7 +134,7 @@ class ModelStep(QWidget):
     """Signals: changed(), what is chosen may be another."""
 
     changed = Signal()
-    heading = "A model"
+    heading = phrase("A model")
 
     def __init__(self, bridge: CoreBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -286,7 +296,7 @@ class ModelStep(QWidget):
             self._stream = None
             count = len(self.found)
             self.status.setText(
-                f"The first {count} that the hub names; the Models page shows more."
+                tr("The first {count} that the hub names; the Models page shows more.", count=count)
                 if count
                 else tr("Nothing on the hub fits these words. Try fewer, or owner/name.")
             )
@@ -295,7 +305,7 @@ class ModelStep(QWidget):
         if stream is self._stream:
             self._stream = None
             self.status.setText(facts.OFFLINE)
-            self.banner.show_error(error, "Try again", self.search)
+            self.banner.show_error(error, tr("Try again"), self.search)
 
     def pull(self, repo: str) -> None:
         """Downloads it; once here it is chosen."""

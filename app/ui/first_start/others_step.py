@@ -6,23 +6,26 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.core.snapshot import NodeState, NodeView, Snapshot
+from app.core.text import phrase
 from app.ui.bridge import CoreBridge
 from app.ui.first_start.pair_row import PairRow
 from app.ui.first_start.reach_dialog import TITLE, ReachDialog, open_reach
 from app.ui.models.cards import tab_through
-from app.ui.settings.section import Sheet, copy_text
-from app.ui.text import tr
+from app.ui.settings.section import copy_text
+from app.ui.text import shown, tr
 from app.ui.theme import SPACE
-from app.ui.widgets import IconButton, PillLabel, WrappedLabel, explain, label, page_scroll, push_button
+from app.ui.widgets import IconButton, PillLabel, RowSheet, WrappedLabel, explain, label, page_scroll, push_button
 
 COMMAND = "shardd run"
-INTRO = "On each other machine install Shardboard and run this. It appears below, and shows a code to type here:"
-SEARCHING = "No machine has announced itself yet. One that runs the agent appears here within seconds."
-ALONE = "One machine is enough to begin; others can be added at any time."
+INTRO = phrase(
+    "On each other machine install Shardboard and run this. It appears below, and shows a code to type here:"
+)
+SEARCHING = phrase("No machine has announced itself yet. One that runs the agent appears here within seconds.")
+ALONE = phrase("One machine is enough to begin; others can be added at any time.")
 
 
 class OthersStep(QWidget):
-    heading = "Other machines"
+    heading = phrase("Other machines")
 
     def __init__(self, bridge: CoreBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,18 +48,15 @@ class OthersStep(QWidget):
         how = QHBoxLayout()
         how.setSpacing(SPACE.xs)
         how.addWidget(command)
-        how.addWidget(IconButton("copy", f"Copy {COMMAND}", lambda: copy_text(COMMAND), size=16))
+        how.addWidget(IconButton("copy", tr("Copy {command}", command=COMMAND), lambda: copy_text(COMMAND), size=16))
         how.addStretch(1)
         how.addWidget(self.why)
         line = QHBoxLayout()
         line.setSpacing(SPACE.s)
         line.addWidget(self.address, 1)
         line.addWidget(self.look_button)
-        content = Sheet()
-        self._list = QVBoxLayout(content)
-        self._list.setContentsMargins(0, 0, SPACE.s, 0)
-        self._list.setSpacing(SPACE.s)
-        self._list.addStretch(1)
+        content = RowSheet()
+        self._list = content.rows
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SPACE.s)
@@ -158,4 +158,4 @@ class KnownRow(QWidget):
         ready = node.state is NodeState.READY
         self.state.set(node.state.value, "success" if ready else "warning")
         self.text.setText("" if ready else node.state_text)
-        self.setAccessibleName(f"{node.name}: {node.state.value}")
+        self.setAccessibleName(f"{node.name}: {shown(node.state.value)}")

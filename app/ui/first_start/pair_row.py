@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from app.core.text import phrase
 from app.ui import words
 from app.ui.bridge import CoreBridge, Handle
 from app.ui.text import tr
-from app.ui.theme import SPACE, TEXT, mono, scaled
+from app.ui.theme import SPACE
 from app.ui.widgets import Card, ElidedLabel, WrappedLabel, explain, push_button, set_tone
-from shardd.identity.pairing import PairingError, clean_code
+from app.ui.widgets.code_field import CodeField
 
 if TYPE_CHECKING:
     from app.core.controller import ProbedAgent
 
-TYPE_CODE = "Type the six digits that {name} shows."
+TYPE_CODE = phrase("Type the six digits that {name} shows.")
 
 
 class PairRow(Card):
@@ -39,17 +40,13 @@ class PairRow(Card):
         self.where = ElidedLabel(
             " · ".join(filter(None, (address if name else "", version and f"shardd {version}"))), "small"
         )
-        self.code = QLineEdit()
-        self.code.setPlaceholderText("123 456")
-        self.code.setMaxLength(16)
-        self.code.setFont(mono(TEXT.heading))
-        self.code.setFixedWidth(scaled(120))
+        self.code = CodeField(120)
         self.code.textChanged.connect(self._show_button)
         self.code.returnPressed.connect(self._enter)
         self.button = push_button("Pair", "primary", self.act)
         self.button.setAutoDefault(False)
         self.says = WrappedLabel(role="muted")
-        self.setAccessibleName(f"Machine {self.name}")
+        self.setAccessibleName(tr("Machine {name}", name=self.name))
         texts = QVBoxLayout()
         texts.setSpacing(0)
         texts.addWidget(self.title)
@@ -80,14 +77,14 @@ class PairRow(Card):
             self.look()
         elif probed.trusts_us:
             fingerprint = probed.fingerprint
-            self._begin("Adding…", lambda controller: controller.add_node(self.address, fingerprint), self._paired)
+            self._begin(tr("Adding…"), lambda controller: controller.add_node(self.address, fingerprint), self._paired)
         else:
             code = self.code.text()
-            self._begin("Pairing…", lambda controller: controller.pair_node(self.address, code), self._paired)
+            self._begin(tr("Pairing…"), lambda controller: controller.pair_node(self.address, code), self._paired)
 
     def look(self) -> None:
         """Asks who answers there; one that knows this controller already is added at once."""
-        self._begin("Looking…", lambda controller: controller.probe_agent(self.address), self._show_probed)
+        self._begin(tr("Looking…"), lambda controller: controller.probe_agent(self.address), self._show_probed)
 
     def cancel(self) -> None:
         if self._handle is not None:
@@ -111,7 +108,7 @@ class PairRow(Card):
             self.act()
             return
         self.code.setVisible(probed.pairs)
-        self.code.setAccessibleName(f"Code that {self.name} shows")
+        self.code.setAccessibleName(tr("Code that {name} shows", name=self.name))
         self._say(probed.advice)
         self._show_button()
         if probed.pairs:
@@ -121,7 +118,7 @@ class PairRow(Card):
         self._busy = ""
         self.paired.emit(self.address)  # first: whoever listens sees where the keyboard was
         self.code.hide()
-        self._say(f"{self.name} is paired.", "success")
+        self._say(tr("{name} is paired.", name=self.name), "success")
         explain(self.button, "It is paired.")
 
     def _failed(self, error: BaseException) -> None:
@@ -140,17 +137,9 @@ class PairRow(Card):
             tr("Look again") if self.probed and not (waits_for_code or self.probed.trusts_us) else tr("Pair")
         )
         self.button.setAccessibleName(f"{self.button.text()}: {self.name}")
-        no_code = waits_for_code and not is_code(self.code.text())
-        explain(self.button, self._busy or (TYPE_CODE.format(name=self.name) if no_code else ""))
+        no_code = waits_for_code and not self.code.complete
+        explain(self.button, self._busy or (tr(TYPE_CODE, name=self.name) if no_code else ""))
 
     def _enter(self) -> None:
         if self.button.isEnabled():
             self.act()
-
-
-def is_code(text: str) -> bool:
-    try:
-        clean_code(text)
-    except PairingError:
-        return False
-    return True

@@ -11,24 +11,24 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWid
 
 from app.core.cluster.reach import check_reach
 from app.core.cluster.reach_findings import Verdict
+from app.core.text import joined, phrase
 from app.ui import words
 from app.ui.bridge import CoreBridge, Stream
-from app.ui.settings.section import Sheet
-from app.ui.text import tr
+from app.ui.text import as_shown, shown, tr
 from app.ui.theme import SPACE
-from app.ui.widgets import Banner, PillLabel, WrappedLabel, explain, label, page_scroll, push_button
+from app.ui.widgets import Banner, PillLabel, RowSheet, WrappedLabel, explain, label, page_scroll, push_button
 
 if TYPE_CHECKING:
     from app.core.cluster.reach_findings import Finding
     from app.core.controller import Controller
 
-TITLE = "Why can't I see my Mac?"
-INTRO = (
-    "Each line below is tested now, from this machine. Type the address of the Mac that is missing, as its System "
-    "Settings show it under Network, and it is tested as well."
+TITLE = phrase("Why can't I see my Mac?")
+INTRO = phrase(
+    "Each line below is tested now, from this machine. Type the address of the Mac that is "
+    "missing, as its System Settings show it under Network, and it is tested as well."
 )
 TONES = {Verdict.GOOD: "success", Verdict.PROBLEM: "danger", Verdict.NOTE: "warning", Verdict.UNTESTED: ""}
-CHECKING = "Checking…"
+CHECKING = phrase("Checking…")
 
 
 class FindingRow(QWidget):
@@ -49,8 +49,8 @@ class FindingRow(QWidget):
         row.setSpacing(SPACE.m)
         row.addLayout(texts, 1)
         row.addWidget(pill, 0, Qt.AlignmentFlag.AlignTop)
-        self.setAccessibleName(f"{finding.check}: {finding.verdict.value}")
-        self.setAccessibleDescription(f"{finding.sentence} {finding.remedy}".strip())
+        self.setAccessibleName(f"{shown(finding.check)}: {shown(finding.verdict.value)}")
+        self.setAccessibleDescription(as_shown(joined((finding.sentence, finding.remedy))))
 
 
 class ReachDialog(QDialog):
@@ -61,7 +61,7 @@ class ReachDialog(QDialog):
         self._bridge = bridge
         self._stream: Stream | None = None
         self.rows: list[FindingRow] = []
-        self.setWindowTitle(TITLE)
+        self.setWindowTitle(as_shown(TITLE))
         self.setMinimumSize(600, 520)
         self.address = QLineEdit(address)
         self.address.setPlaceholderText(tr("mini-1.local or 10.0.0.7"))
@@ -76,11 +76,8 @@ class ReachDialog(QDialog):
         line.setSpacing(SPACE.s)
         line.addWidget(self.address, 1)
         line.addWidget(self.check_button)
-        content = Sheet()
-        self._list = QVBoxLayout(content)
-        self._list.setContentsMargins(0, 0, SPACE.s, 0)
-        self._list.setSpacing(SPACE.xs)
-        self._list.addStretch(1)
+        content = RowSheet(SPACE.xs)
+        self._list = content.rows
         foot = QHBoxLayout()
         foot.addWidget(self.status, 1)
         foot.addWidget(close)
@@ -161,10 +158,14 @@ def summary(findings: tuple[Finding, ...], addressed: bool) -> str:
         return ""
     problems = [finding for finding in findings if finding.verdict is Verdict.PROBLEM]
     if problems:
-        return f"{words.count(len(problems), 'problem')} found. Begin with: {problems[0].check}."
+        return tr(
+            "{problems} found. Begin with: {check}.",
+            problems=words.count(len(problems), "problem"),
+            check=problems[0].check,
+        )
     if not addressed:
-        return "Nothing is wrong on this side. Type the other machine's address to test the way there."
-    return "Nothing is in the way."
+        return tr("Nothing is wrong on this side. Type the other machine's address to test the way there.")
+    return tr("Nothing is in the way.")
 
 
 def _checks(address: str, controller: Controller) -> AsyncIterator[Finding]:

@@ -10,8 +10,9 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 
 from app.core.generation.accounting import KINDS, Lap, part_ms
+from app.core.text import phrase
 from app.ui import words
-from app.ui.text import tr
+from app.ui.text import as_shown, shown, tr
 from app.ui.theme import SPACE, colour, sans, tokens
 from app.ui.theme.tokens import TEXT, scaled
 from app.ui.widgets.labels import plain_tooltip
@@ -22,7 +23,15 @@ GAP_PX: Final = 2
 HEIGHT: Final = 64
 LEGEND_HEIGHT: Final = 18
 SHADES: Final = {"hop": 0.4, "queue": 0.2, "compute": 1.0, "serialise": 0.65}
-KIND_WORDS: Final = {"hop": "hop", "queue": "waiting", "compute": "computing", "serialise": "packing"}
+KIND_WORDS: Final = {
+    "hop": phrase("hop"),
+    "queue": phrase("waiting"),
+    "compute": phrase("computing"),
+    "serialise": phrase("packing"),
+}
+LEGEND_TIP: Final = phrase(
+    "Each machine's share of the time of a token: computing, waiting, packing and the link to it together."
+)
 OUTLIER: Final = 2.5  # bars higher than so many times the 95th percentile are cut, and marked
 
 
@@ -41,19 +50,25 @@ def shown_laps(laps: Sequence[Lap], width: int) -> tuple[Lap, ...]:
 
 def details(lap: Lap, number: int, machines: Sequence[str]) -> str:
     """A bar in words, a line a stage."""
-    head = f"Token {number}: {words.milliseconds(lap.observed_ms)}"
+    head = tr("Token {number}: {observed_ms}", number=number, observed_ms=words.milliseconds(lap.observed_ms))
     if lap.tokens > 1:
-        head = f"{words.count(lap.tokens, 'token')} at once, from {number}: {words.milliseconds(lap.observed_ms)}"
+        head = tr(
+            "{tokens} at once, from {number}: {observed_ms}",
+            tokens=words.count(lap.tokens, "token"),
+            number=number,
+            observed_ms=words.milliseconds(lap.observed_ms),
+        )
     if lap.shared > 1:
-        head += f", in steps shared with {words.count(lap.shared - 1, 'other answer')}"
+        answers = words.count(lap.shared - 1, "other answer")
+        head = tr("{token}, in steps shared with {answers}", token=head, answers=answers)
     lines = [head]
     for timing in sorted(lap.timings, key=lambda each: each.stage):
-        node = machines[timing.stage] if timing.stage < len(machines) else f"stage {timing.stage + 1}"
-        parts = [f"{KIND_WORDS[kind]} {words.milliseconds(part_ms(timing, kind))}" for kind in KINDS]
+        node = machines[timing.stage] if timing.stage < len(machines) else tr("stage {stage}", stage=timing.stage + 1)
+        parts = [f"{shown(KIND_WORDS[kind])} {words.milliseconds(part_ms(timing, kind))}" for kind in KINDS]
         lines.append(f"{node}: {', '.join(parts)}")
     rest = lap.observed_ms - lap.summed_ms
     if rest > 0:
-        lines.append(f"elsewhere: {words.milliseconds(rest)}")
+        lines.append(tr("elsewhere: {rest}", rest=words.milliseconds(rest)))
     return "\n".join(lines)
 
 
@@ -113,6 +128,9 @@ class LatencyBars(QLabel):  # to a screen reader a plain widget would have no ro
     # -- events -------------------------------------------------------------------------------------------------------
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.position().y() > HEIGHT and self._legend:
+            QToolTip.showText(event.globalPosition().toPoint(), plain_tooltip(LEGEND_TIP), self)
+            return
         self._choose(self.bar_at(event.position().toPoint().x()), event.globalPosition().toPoint())
 
     def leaveEvent(self, event: QEvent) -> None:
@@ -134,7 +152,7 @@ class LatencyBars(QLabel):  # to a screen reader a plain widget would have no ro
     def _choose(self, bar: int, at: QPoint) -> None:
         numbers = self.numbers_of(bar)
         self.chosen = bar if numbers else None
-        self.setAccessibleDescription(numbers)
+        self.setAccessibleDescription(as_shown(numbers))
         QToolTip.showText(at, plain_tooltip(numbers), self) if numbers else QToolTip.hideText()
         self.update()
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from app.core.generation.accounting import Placed, account, conditions, explain, laps
 from app.core.generation.request import TokenEvent
 from app.core.snapshot import NodeView, Snapshot
+from app.core.text import phrase
 from app.ui import words
 from app.ui.chat.answer import shares
 from app.ui.latency.bars import LatencyBars
@@ -20,9 +21,9 @@ from app.ui.widgets import Card, PillLabel, WrappedLabel, label, push_button
 from app.ui.widgets import explain as explain_button
 
 REFRESH_MS: Final = 120
-NOTHING: Final = "The next answer's tokens appear here, each as a bar: where its time went, stage by stage."
-PAUSE_TIP: Final = "Holds what is shown, so that it can be looked at; the answer goes on"
-NOT_MEASURED: Final = "There is nothing to export before the second token."
+NOTHING: Final = phrase("The next answer's tokens appear here, each as a bar: where its time went, stage by stage.")
+PAUSE_TIP: Final = phrase("Holds what is shown, so that it can be looked at; the answer goes on")
+NOT_MEASURED: Final = phrase("There is nothing to export before the second token.")
 
 
 class AnswerBeingWritten(Protocol):
@@ -125,17 +126,24 @@ class LatencyPanel(Card):
     def _show(self) -> None:
         if not self.paused:
             self.events = tuple(self._live)
-        found = account([self.events])
+        found = account([self.events], _at_once(self._snapshot))
         every = laps(self.events)
         numbers = {node.name: number for number, node in enumerate(self._snapshot.nodes)}
         colours = [numbers.get(name, stage) for stage, name in enumerate(self.machines)]
         self.bars.show_laps(every, self.machines, colours, shares(found, self.machines))
         self.bars.setVisible(bool(every))
-        self.median.set(f"{words.milliseconds(found.observed_ms[0])} a token" if found else "")
+        self.median.set(
+            tr("{observed_ms} a token", observed_ms=words.milliseconds(found.observed_ms[0])) if found else ""
+        )
         why = explain(found, self._stages, conditions(self._snapshot.nodes, self._earlier))
         if not every:
             why = NOTHING
         self.sentence.setText(why)
         self.sentence.setVisible(bool(why))
-        explain_button(self.export, "" if every else NOT_MEASURED, "As JSON for a browser's trace viewer")
-        explain_button(self.pause, "" if every else "Nothing is measured yet.", PAUSE_TIP)
+        explain_button(self.export, "" if every else NOT_MEASURED, tr("As JSON for a browser's trace viewer"))
+        explain_button(self.pause, "" if every else tr("Nothing is measured yet."), PAUSE_TIP)
+
+
+def _at_once(snapshot: Snapshot) -> int:
+    """How many answers the stages compute just now."""
+    return max((node.stage.sequences for node in snapshot.nodes if node.stage), default=1) or 1

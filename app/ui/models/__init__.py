@@ -1,5 +1,1 @@
-"""The Models page: what is on this disk, the hub, and what is on its way."""
-
-from app.ui.models.page import ModelsPage
-
-__all__ = ["ModelsPage"]
+"""The Models page: what is on this disk, the hub, and what is on its way. Its page is imported when it is shown."""

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
+from app.core.text import phrase
+from app.ui.text import shown
 from app.ui.widgets import set_tone
 
-KEEP = "Keep"
+KEEP = phrase("Keep")
 
 
 def ask(parent: QWidget, question: str, consequence: str, verb: str, on_yes: Callable[[], object]) -> QMessageBox:
@@ -17,12 +19,12 @@ def ask(parent: QWidget, question: str, consequence: str, verb: str, on_yes: Cal
     box = QMessageBox(parent)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setWindowTitle(question)
-    box.setText(question)
-    box.setInformativeText(consequence)
-    yes = box.addButton(verb, QMessageBox.ButtonRole.DestructiveRole)
+    box.setWindowTitle(shown(question))
+    box.setText(shown(question))
+    box.setInformativeText(shown(consequence))
+    yes = box.addButton(shown(verb), QMessageBox.ButtonRole.DestructiveRole)
     set_tone(yes, "kind", "danger")
-    keep = box.addButton(KEEP, QMessageBox.ButtonRole.RejectRole)
+    keep = box.addButton(shown(KEEP), QMessageBox.ButtonRole.RejectRole)
     box.setDefaultButton(keep)
     box.setEscapeButton(keep)
     yes.clicked.connect(lambda _checked=False: on_yes())

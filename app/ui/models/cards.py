@@ -11,10 +11,11 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
 
 from app.core.library.view import LibraryView
 from app.core.snapshot import Snapshot
+from app.core.text import phrase
 from app.ui import words
 from app.ui.models import facts
 from app.ui.models.facts import Said
-from app.ui.text import tr
+from app.ui.text import as_shown, shown, tr
 from app.ui.theme import SPACE
 from app.ui.widgets import Card, ElidedLabel, IconButton, PillLabel, WrappedLabel, explain, push_button, set_tone
 from app.ui.widgets.labels import plain_tooltip
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from app.core.library.weigh import Weighed
 
 BITS = (4, 8)
-LOOKING = Said("Looking into it…")
-UNKNOWN = Said("Whether it fits is not known yet.")
-CLOSED = Said("Gated: accept its terms, then enter a hub token.", tip=facts.GATED)
+LOOKING = Said(phrase("Looking into it…"))
+UNKNOWN = Said(phrase("Whether it fits is not known yet."))
+CLOSED = Said(phrase("Gated: accept its terms, then enter a hub token."), tip=facts.GATED)
 
 
 def tab_through(start: QWidget, stops: Iterable[QWidget]) -> None:
@@ -48,12 +49,12 @@ class ModelCard(Card):
     def __init__(self, name: str, where: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.model_name = name
-        self.setAccessibleName(f"Model {name}")
+        self.setAccessibleName(tr("Model {name}", name=name))
         self.title = ElidedLabel(name, "heading", mode=Qt.TextElideMode.ElideMiddle)
         self.where = ElidedLabel(where, "small", mode=Qt.TextElideMode.ElideMiddle)
         self.size_pill, self.kind_pill, self.third_pill, self.fourth_pill = (PillLabel() for _ in range(4))
         self.fit = WrappedLabel(role="muted")
-        self.fit.setAccessibleName(f"Whether {name} fits")
+        self.fit.setAccessibleName(tr("Whether {name} fits", name=name))
         self.weighed: Weighed | None = None
         self.head = QHBoxLayout()
         self.head.setSpacing(SPACE.s)
@@ -87,12 +88,16 @@ class ModelCard(Card):
             self.grew.emit()
         self.fit.setToolTip(plain_tooltip(said.tip))
 
+    def failed(self, sentence: str) -> None:
+        """It could not be looked into."""
+        self.say(Said(sentence, "warning"))
+
     def show_weighed(self, weighed: Weighed) -> None:
         self.weighed = weighed
         self.size_pill.set(words.size(weighed.inventory.total_bytes))
         self.size_pill.setToolTip(tr("its weights"))
         self.kind_pill.set(facts.kind_words(weighed.inventory))
-        self.kind_pill.setToolTip(plain_tooltip(weighed.inventory.quantization or "full precision"))
+        self.kind_pill.setToolTip(plain_tooltip(weighed.inventory.quantization or tr("full precision")))
 
 
 class DiskCard(ModelCard):
@@ -110,15 +115,17 @@ class DiskCard(ModelCard):
         self.facts = ElidedLabel("", "muted")
         self.held = WrappedLabel(role="muted")
         self.use = push_button("Place on the board", "", lambda: self.place_wanted.emit(str(model.directory)))
-        self.use.setAccessibleName(f"Place {model.name} on the board")
+        self.use.setAccessibleName(tr("Place {name} on the board", name=model.name))
         self.convert = push_button("Convert…", "quiet", self._open_convert)
-        self.convert.setAccessibleName(f"Convert {model.name}")
+        self.convert.setAccessibleName(tr("Convert {name}", name=model.name))
         self.remove = push_button(
             "Forget folder…" if model.source == "folder" else "Delete…", "quiet", lambda: self.remove_wanted.emit(model)
         )
-        self.remove.setAccessibleName(f"Delete {model.name}")
+        self.remove.setAccessibleName(tr("Delete {name}", name=model.name))
         copy = QGuiApplication.clipboard()
-        self.copy = IconButton("copy", f"Copy the path of {model.name}", lambda: copy.setText(str(model.directory)))
+        self.copy = IconButton(
+            "copy", tr("Copy the path of {name}", name=model.name), lambda: copy.setText(str(model.directory))
+        )
         self.head.addWidget(self.copy)
         self.body.insertWidget(3, self.facts)
         self.body.addWidget(self.held)
@@ -128,7 +135,7 @@ class DiskCard(ModelCard):
         self.buttons.addWidget(self.remove)
         self.finish()
         self.size_pill.set(words.size(model.bytes))
-        self.third_pill.set(model.source)
+        self.third_pill.set(facts.source_words(model.source))
         self.third_pill.setToolTip(tr("where it came from"))
         self.facts.setText(tr("Not looked into yet"))
 
@@ -146,7 +153,7 @@ class DiskCard(ModelCard):
         explain(self.use, facts.place_why_not(self.model, snapshot), "Shows its layers on the Cluster page")
         self._snapshot = snapshot
         self._show_remove()
-        text = facts.held_words(held.get(self.model.directory.name, ()))
+        text = shown(facts.held_words(held.get(self.model.directory.name, ())))
         if text != self.held.text():
             self.held.setText(text)
             self.grew.emit()
@@ -158,14 +165,20 @@ class DiskCard(ModelCard):
 
     def _show_remove(self) -> None:
         forget = self.model.source == "folder"
-        tip = "Looks into this folder no more; deletes nothing" if forget else "Asks first, and says how much goes"
+        tip = (
+            tr("Looks into this folder no more; deletes nothing")
+            if forget
+            else tr("Asks first, and says how much goes")
+        )
         explain(self.remove, facts.remove_why_not(self.model, self._snapshot, self._view), tip)
 
     def convert_menu(self) -> QMenu:
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         for bits in BITS:
-            action = menu.addAction(f"To {bits} bits", lambda bits=bits: self.convert_wanted.emit(self.model, bits))
+            action = menu.addAction(
+                tr("To {bits} bits", bits=bits), lambda bits=bits: self.convert_wanted.emit(self.model, bits)
+            )
             explain(action, self._convert_why_not(bits), "Makes a copy; this one stays")
         return menu
 
@@ -193,11 +206,11 @@ class HubCard(ModelCard):
         super().__init__(model.repo.rpartition("/")[2], facts.hub_words(model), parent)
         self.model = model
         self.check = push_button("Does it fit?", "", lambda: self.check_wanted.emit(model.repo))
-        self.check.setAccessibleName(f"Does {model.repo} fit?")
+        self.check.setAccessibleName(tr("Does {repo} fit?", repo=model.repo))
         self.pull = push_button("Download", "", lambda: self.pull_wanted.emit(model.repo))
         self.open = push_button("Its page", "quiet", lambda: QDesktopServices.openUrl(QUrl(model.page)))
-        self.open.setAccessibleName(f"Open the page of {model.repo}")
-        self.open.setToolTip(plain_tooltip(f"Opens {model.page} in a browser"))
+        self.open.setAccessibleName(tr("Open the page of {repo}", repo=model.repo))
+        self.open.setToolTip(plain_tooltip(tr("Opens {page} in a browser", page=model.page)))
         self.buttons.addWidget(self.check)
         self.buttons.addWidget(self.open)
         self.buttons.addStretch(1)
@@ -207,9 +220,9 @@ class HubCard(ModelCard):
         self.size_pill.setToolTip(tr("of the whole repository, as the hub says"))
         self.kind_pill.set(model.quantization)
         self.third_pill.set(model.licence)
-        self.third_pill.setToolTip(plain_tooltip(f"licence: {model.licence}"))
+        self.third_pill.setToolTip(plain_tooltip(tr("licence: {licence}", licence=model.licence)))
         self.fourth_pill.set("gated" if model.gated else "", "warning")
-        self.fourth_pill.setToolTip(facts.GATED)
+        self.fourth_pill.setToolTip(as_shown(facts.GATED))
         self._closed = False
         self._show_check()
 
@@ -217,7 +230,7 @@ class HubCard(ModelCard):
         self._closed = self.model.gated and not token_known
         if self.weighed is None and self.fit.text() in ("", UNKNOWN.text, CLOSED.text):
             self._show_check()
-        word = facts.download_word(self.model, view)
+        word = shown(facts.download_word(self.model, view))
         self.pull.setText(word)
         self.pull.setAccessibleName(f"{word}: {self.model.repo}")
         explain(self.pull, facts.download_why_not(self.model, view, token_known), "Downloads it to this disk")
@@ -233,7 +246,7 @@ class HubCard(ModelCard):
 
     def failed(self, sentence: str) -> None:
         self._show_check()
-        self.say(Said(sentence, "warning"))
+        super().failed(sentence)
 
     def show_weighed(self, weighed: Weighed) -> None:
         super().show_weighed(weighed)
@@ -241,5 +254,5 @@ class HubCard(ModelCard):
 
     def _show_check(self) -> None:
         self.say(CLOSED if self._closed else UNKNOWN)
-        why_not = f"This model is gated. {facts.GATED}" if self._closed else ""
+        why_not = tr("This model is gated. {gated}", gated=facts.GATED) if self._closed else ""
         explain(self.check, why_not, "Reads the headers of its files, no weights")

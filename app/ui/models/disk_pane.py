@@ -5,25 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.core.library.view import LibraryView
 from app.core.snapshot import Snapshot
+from app.core.text import phrase
 from app.ui.models import facts
+from app.ui.models.card_pane import CardPane
 from app.ui.models.cards import LOOKING, DiskCard, tab_through
-from app.ui.models.facts import Said
 from app.ui.models.outlook import Outlook
-from app.ui.theme import SPACE
-from app.ui.widgets import Card, ResponsiveGrid, WrappedLabel, label, push_button
+from app.ui.text import shown, tr
+from app.ui.widgets import Card, WrappedLabel, label, push_button
 
 if TYPE_CHECKING:
     from app.core.library.models import FoundModel
 
-CARD_WIDTH = 390
-EMPTY = "No model is on this disk yet. Look on the hub, or add a folder that holds one."
+EMPTY = phrase("No model is on this disk yet. Look on the hub, or add a folder that holds one.")
 
 
-class DiskPane(QWidget):
+class DiskPane(CardPane[DiskCard]):
     """Signals: those of the cards; hub_wanted(), the words shall be searched on the hub."""
 
     place_wanted = Signal(str)
@@ -32,17 +32,14 @@ class DiskPane(QWidget):
     hub_wanted = Signal()
 
     def __init__(self, outlook: Outlook, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._outlook = outlook
+        super().__init__(outlook, parent)
         self._view = LibraryView()
         self._snapshot = Snapshot()
         self._held: dict[str, tuple[tuple[str, int, bool], ...]] = {}
         self._shown_for: object = None
         self._filter = ""
         self._looking = False
-        self.cards: dict[str, DiskCard] = {}
         self.summary = label("", "muted")
-        self.grid = ResponsiveGrid(CARD_WIDTH, most=3)
         self.empty = WrappedLabel(EMPTY, "muted")
         self.search_hub = push_button("Search the hub for it", "", self.hub_wanted.emit)
         self.elsewhere = Card()
@@ -51,17 +48,7 @@ class DiskPane(QWidget):
         self.elsewhere.body.addWidget(self.elsewhere_text)
         self.elsewhere.hide()
         self.search_hub.hide()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(SPACE.m)
-        column.addWidget(self.summary)
-        column.addWidget(self.empty)
-        column.addWidget(self.search_hub)
-        column.addWidget(self.grid)
-        column.addWidget(self.elsewhere)
-        column.addStretch(1)
-        outlook.changed.connect(self._show_known)
-        outlook.fitted.connect(lambda: [self._show_known(key) for key in self.cards])
+        self._lay_out(self.summary, self.empty, self.search_hub, self.grid, self.elsewhere)
 
     def show_view(self, view: LibraryView) -> None:
         same = view.models == self._view.models and view.looked == self._view.looked
@@ -128,7 +115,7 @@ class DiskPane(QWidget):
         tab_through(self.search_hub, (stop for card in shown for stop in card.stops))
         self.grid.setVisible(bool(shown))
         if self.cards and not shown:
-            self.empty.setText(f'No model on this disk is called "{self._filter}".')
+            self.empty.setText(tr('No model on this disk is called "{filter}".', filter=self._filter))
         else:
             self.empty.setText(EMPTY)
         self.empty.setVisible(self._view.looked and not shown)
@@ -137,24 +124,12 @@ class DiskPane(QWidget):
     def _show_elsewhere(self) -> None:
         here = {model.directory.name for model in self._view.models}
         lines = [
-            f"{model}: {facts.held_words(rows).removeprefix('On machines: ')}"
+            f"{model}: {shown(facts.held_parts(rows))}"
             for model, rows in sorted(self._held.items())
             if model not in here
         ]
         self.elsewhere_text.setText("\n".join(lines))
         self.elsewhere.setVisible(bool(lines) and self._view.looked)
-
-    def _show_known(self, key: str) -> None:
-        card = self.cards.get(key)
-        if card is None:
-            return
-        weighed, said = self._outlook.weighed(key), self._outlook.said(key)
-        if weighed and card.weighed is not weighed:
-            card.show_weighed(weighed)
-        if self._outlook.problem(key):
-            card.say(Said(self._outlook.problem(key), "warning"))
-        elif said:
-            card.say(said)
 
 
 def _key(model: FoundModel) -> str:

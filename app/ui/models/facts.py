@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.core.placement.solver import NodeCapacity
 from app.core.snapshot import DeploymentState, ShardView, Snapshot
+from app.core.text import joined, phrase
 from app.ui import words
 from app.ui.cluster.planning import available, usable
 
@@ -19,12 +20,20 @@ if TYPE_CHECKING:
     from app.core.library.models import FoundModel
     from shardd.model.inventory import Inventory
 
-NO_MACHINES = "Add a machine on the Cluster page to see whether it fits."
-NO_SPEED = "How fast it is will be known when these machines have run a model once."
-GATED = (
+NO_MACHINES = phrase("Add a machine on the Cluster page to see whether it fits.")
+NO_SPEED = phrase("How fast it is will be known when these machines have run a model once.")
+DOWNLOAD_WORDS = {
+    "queued": phrase("queued"),
+    "waiting": phrase("waiting"),
+    "running": phrase("running"),
+    "verifying": phrase("verifying"),
+    "paused": phrase("paused"),
+    "failed": phrase("failed"),
+}
+GATED = phrase(
     "Its makers want to know who downloads it: accept their terms on its page on the hub, then enter a hub token here."
 )
-OFFLINE = "Models on this disk work without the hub."
+OFFLINE = phrase("Models on this disk work without the hub.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +92,35 @@ def fit_said(fit: Fit | None) -> Said:
     if fit is None:
         return Said(NO_MACHINES)
     if not fit.stages:
-        return Said(f"Does not fit. {fit.why_not}", "warning")
+        return Said(phrase("Does not fit. {why_not}", why_not=fit.why_not), "warning")
     parts = [words.count(len(fit.stages), "machine"), context_words(fit.context_tokens)]
     if fit.tokens_per_s:
         digits = 0 if fit.tokens_per_s >= 9.95 else 1
-        parts.append(f"about {fit.tokens_per_s:,.{digits}f} tokens/s")
+        parts.append(phrase("about {tokens_per_s} tokens/s", tokens_per_s=f"{fit.tokens_per_s:,.{digits}f}"))
     lines = [
-        f"{stage.node}: {words.layers(stage.first, stage.last)}, {words.size(stage.needs.total)} needed, "
-        f"{words.size(stage.free_after_bytes)} left"
+        phrase(
+            "{node}: {layers}, {total} needed, {free_after_bytes} left",
+            node=stage.node,
+            layers=words.layers(stage.first, stage.last),
+            total=words.size(stage.needs.total),
+            free_after_bytes=words.size(stage.free_after_bytes),
+        )
         for stage in fit.stages
     ]
     if not fit.tokens_per_s:
         lines.append(NO_SPEED)
     if fit.alone:
-        lines.append(f"{fit.alone} alone would be faster.")
-    return Said("Fits: " + ", ".join(parts), "success", "\n".join(lines))
+        lines.append(phrase("{alone} alone would be faster.", alone=fit.alone))
+    return Said(phrase("Fits: {facts}", facts=joined(parts, ", ")), "success", joined(lines, "\n"))
 
 
 def context_words(tokens: int) -> str:
     """8k context; 1,500-token context."""
-    return f"{tokens // 1024}k context" if tokens % 1024 == 0 else f"{tokens:,}-token context"
+    return (
+        phrase("{tokens}k context", tokens=tokens // 1024)
+        if tokens % 1024 == 0
+        else phrase("{tokens:,}-token context", tokens=tokens)
+    )
 
 
 def inventory_words(inventory: Inventory) -> str:
@@ -110,9 +128,14 @@ def inventory_words(inventory: Inventory) -> str:
     parts = [
         inventory.model_type,
         words.count(inventory.layer_count, "layer"),
-        f"made for {length:,} tokens" if length else "",
+        phrase("made for {length:,} tokens", length=length) if length else "",
     ]
-    return " · ".join(part for part in parts if part)
+    return joined(parts, " · ")
+
+
+def source_words(source: str) -> str:
+    """Where a model came from: a program's name, or these words."""
+    return {"built-in": phrase("built-in"), "folder": phrase("folder")}.get(source, source)
 
 
 def kind_words(inventory: Inventory) -> str:
@@ -123,7 +146,7 @@ def kind_words(inventory: Inventory) -> str:
 def hub_words(model: HubModel) -> str:
     owner = model.repo.rpartition("/")[0]
     parts = [owner, words.count(model.downloads, "download") if model.downloads else "", model.updated]
-    return " · ".join(part for part in parts if part)
+    return joined(parts, " · ")
 
 
 def held(snapshot: Snapshot) -> dict[str, tuple[tuple[str, int, bool], ...]]:
@@ -145,18 +168,29 @@ def _overlap(shards: Iterable[ShardView]) -> bool:
 
 
 def held_words(rows: Iterable[tuple[str, int, bool]]) -> str:
-    parts = [f"{name} {'up to ' if bound else ''}{words.size(size)}" for name, size, bound in rows]
-    return f"On machines: {', '.join(parts)}" if parts else "On no machine yet"
+    parts = held_parts(rows)
+    return phrase("On machines: {parts}", parts=parts) if parts else phrase("On no machine yet")
+
+
+def held_parts(rows: Iterable[tuple[str, int, bool]]) -> str:
+    """mini-1 3.1 GB, air up to 2 GB."""
+    return joined(
+        (
+            phrase("{node} up to {size}", node=name, size=words.size(size)) if bound else f"{name} {words.size(size)}"
+            for name, size, bound in rows
+        ),
+        ", ",
+    )
 
 
 def summary(view: LibraryView) -> str:
     """3 models · 12.9 GB · 120 GB free."""
     if not view.looked:
-        return "Looking at this disk…"
+        return phrase("Looking at this disk…")
     parts = [words.count(len(view.models), "model"), words.size(sum(model.bytes for model in view.models))]
     if view.free_bytes is not None:
-        parts.append(f"{words.size(view.free_bytes)} free on this disk")
-    return " · ".join(parts)
+        parts.append(phrase("{free_bytes} free on this disk", free_bytes=words.size(view.free_bytes)))
+    return joined(parts, " · ")
 
 
 # -- why not ----------------------------------------------------------------------------------------------------------
@@ -164,55 +198,57 @@ def summary(view: LibraryView) -> str:
 
 def place_why_not(model: FoundModel, snapshot: Snapshot) -> str:
     on_board = snapshot.model is not None and snapshot.model.directory == str(model.directory)
-    return "This model is on the board." if on_board else ""
+    return phrase("This model is on the board.") if on_board else ""
 
 
 def remove_why_not(model: FoundModel, snapshot: Snapshot, view: LibraryView) -> str:
     deployment = snapshot.deployment
     if model.source == "built-in":
-        return "The built-in model belongs to Shardboard."
+        return phrase("The built-in model belongs to Shardboard.")
     if model.source not in ("Shardboard", "folder"):
-        return f"It belongs to another program ({model.source}). Delete it there."
+        return phrase("It belongs to another program ({source}). Delete it there.", source=model.source)
     if deployment.state in (DeploymentState.READY, DeploymentState.DEPLOYING) and (
         deployment.model == model.directory.name
     ):
-        return "This model is deployed. Deploy another one first."
+        return phrase("This model is deployed. Deploy another one first.")
     if place_why_not(model, snapshot):
-        return "This model is on the board. Place another one there first."
+        return phrase("This model is on the board. Place another one there first.")
     if any(each.under_way and each.source == model.directory for each in view.conversions):
-        return "A copy of it is being made. Wait, or cancel that first."
+        return phrase("A copy of it is being made. Wait, or cancel that first.")
     return ""
 
 
 def convert_why_not(model: FoundModel, inventory: Inventory | None, view: LibraryView, bits: int) -> str:
     if inventory is None:
-        return "This model was not looked into yet."
+        return phrase("This model was not looked into yet.")
     if inventory.quantization:
-        return f"It is quantised already ({inventory.quantization})."
+        return phrase("It is quantised already ({quantization}).", quantization=inventory.quantization)
     if any(each.under_way and each.source == model.directory and each.bits == bits for each in view.conversions):
-        return f"A {bits}-bit copy is being made."
+        return phrase("A {bits}-bit copy is being made.", bits=bits)
     if f"local/{model.directory.name}-{bits}bit" in {each.name for each in view.models}:
-        return f"A {bits}-bit copy is here already."
+        return phrase("A {bits}-bit copy is here already.", bits=bits)
     return ""
 
 
 def download_why_not(model: HubModel, view: LibraryView, token_known: bool) -> str:
     if model.repo in {each.name for each in view.models}:
-        return "This model is on this disk."
+        return phrase("This model is on this disk.")
     download = next((each for each in view.downloads if each.repo == model.repo), None)
     if download and (download.under_way or download.state in ("paused", "failed")):
-        return f"It is in the list of downloads ({download.state})."
+        return phrase(
+            "It is in the list of downloads ({state}).", state=DOWNLOAD_WORDS.get(download.state, download.state)
+        )
     if model.gated and not token_known:
-        return f"This model is gated. {GATED}"
+        return phrase("This model is gated. {gated}", gated=GATED)
     return ""
 
 
 def download_word(model: HubModel, view: LibraryView) -> str:
     """What the button says."""
     if model.repo in {each.name for each in view.models}:
-        return "On this disk"
+        return phrase("On this disk")
     download = next((each for each in view.downloads if each.repo == model.repo), None)
-    return "In the queue" if download and download.state != "done" else "Download"
+    return phrase("In the queue") if download and download.state != "done" else phrase("Download")
 
 
 # -- transfers --------------------------------------------------------------------------------------------------------
@@ -224,7 +260,7 @@ def share(done: int, total: int) -> int | None:
 
 
 def amount_words(done: int, total: int) -> str:
-    return f"{words.size(done)} of {words.size(total)}" if total else ""
+    return phrase("{done} of {total}", done=words.size(done), total=words.size(total)) if total else ""
 
 
 def left_words(download: Download) -> str:

@@ -5,57 +5,49 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.core.errors import SentenceError
 from app.core.library.view import LibraryView
+from app.core.text import phrase
 from app.ui import words
 from app.ui.bridge import CoreBridge, Stream
 from app.ui.models import facts
+from app.ui.models.card_pane import CardPane
 from app.ui.models.cards import HubCard, tab_through
-from app.ui.models.disk_pane import CARD_WIDTH
 from app.ui.models.outlook import Outlook
-from app.ui.theme import SPACE
-from app.ui.widgets import Banner, ResponsiveGrid, WrappedLabel
+from app.ui.text import tr
+from app.ui.widgets import Banner, WrappedLabel
 
 if TYPE_CHECKING:
     from app.core.library.hub import HubModel
 
 PATIENCE_MS = 4000
-BROWSING = "The models for MLX that most people download, from mlx-community."
+BROWSING = phrase("The models for MLX that most people download, from mlx-community.")
 
 
-class HubPane(QWidget):
+class HubPane(CardPane[HubCard]):
     """Signals: pull_wanted(repo)."""
 
     pull_wanted = Signal(str)
 
     def __init__(self, bridge: CoreBridge, outlook: Outlook, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(outlook, parent)
         self._bridge = bridge
-        self._outlook = outlook
         self._view = LibraryView()
         self._token_known = False
         self._stream: Stream | None = None
         self.words: str | None = None  # what the list is for; None before the first search
-        self.cards: dict[str, HubCard] = {}
         self._came = False
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
         self._patience.setInterval(PATIENCE_MS)
-        self._patience.timeout.connect(lambda: self._say(f"The hub has not answered yet. {facts.OFFLINE}"))
+        self._patience.timeout.connect(
+            lambda: self._say(tr("The hub has not answered yet. {offline}", offline=facts.OFFLINE))
+        )
         self.status = WrappedLabel("", "muted")
         self.banner = Banner()
-        self.grid = ResponsiveGrid(CARD_WIDTH, most=3)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(SPACE.m)
-        column.addWidget(self.status)
-        column.addWidget(self.banner)
-        column.addWidget(self.grid)
-        column.addStretch(1)
-        outlook.changed.connect(self._show_known)
-        outlook.fitted.connect(lambda: [self._show_known(key) for key in self.cards])
+        self._lay_out(self.status, self.banner, self.grid)
 
     @property
     def searching(self) -> bool:
@@ -68,7 +60,7 @@ class HubPane(QWidget):
         self.words = text.strip()
         self.banner.hide()
         self._came = False
-        self._say("Asking the hub…")
+        self._say(tr("Asking the hub…"))
         self._patience.start()
         stream = self._stream = self._bridge.stream(lambda controller: controller.library.search_stepwise(text))
         stream.updates.connect(lambda batch: self._found(stream, batch[-1]))
@@ -109,9 +101,15 @@ class HubPane(QWidget):
         self._stream = None
         self._patience.stop()
         if not self.cards:
-            self._say(f'Nothing on the hub fits "{self.words}". Try fewer words, or owner/name.')
+            self._say(tr('Nothing on the hub fits "{words}". Try fewer words, or owner/name.', words=self.words))
         elif self.words:
-            self._say(f'{words.count(len(self.cards), "model")} for "{self.words}", made for MLX first')
+            self._say(
+                tr(
+                    '{models} for "{words}", made for MLX first',
+                    models=words.count(len(self.cards), "model"),
+                    words=self.words,
+                )
+            )
         else:
             self._say(BROWSING)
 
@@ -126,10 +124,10 @@ class HubPane(QWidget):
         if isinstance(error, SentenceError):
             remedy = "" if "by itself" in error.remedy else error.remedy  # a search is not tried again by itself
             self.banner.show_message(
-                error.cause, f"{remedy} {facts.OFFLINE}".strip(), "warning", "Try again", self.again, closable=False
+                error.cause, f"{remedy} {facts.OFFLINE}".strip(), "warning", tr("Try again"), self.again, closable=False
             )
         else:
-            self.banner.show_error(error, "Try again", self.again)
+            self.banner.show_error(error, tr("Try again"), self.again)
 
     def _say(self, text: str) -> None:
         self.status.setText(text)
@@ -148,15 +146,3 @@ class HubPane(QWidget):
     def _check(self, repo: str) -> None:
         self._outlook.want(repo, repo, soon=True)
         self.cards[repo].checking()
-
-    def _show_known(self, key: str) -> None:
-        card = self.cards.get(key)
-        if card is None:
-            return
-        weighed, said = self._outlook.weighed(key), self._outlook.said(key)
-        if weighed and card.weighed is not weighed:
-            card.show_weighed(weighed)
-        if self._outlook.problem(key):
-            card.failed(self._outlook.problem(key))
-        elif said:
-            card.say(said)

@@ -14,6 +14,7 @@ from app.core.library.fits import assess, slim
 from app.core.snapshot import Snapshot
 from app.ui.bridge import CoreBridge
 from app.ui.models.facts import Cluster, Said, about_same, cluster_of, fit_said, kind
+from app.ui.text import tr
 
 if TYPE_CHECKING:
     from app.core.library.fits import Fit
@@ -109,7 +110,9 @@ class Outlook(QObject):
     def _failed(self, error: BaseException) -> None:
         assert self._now is not None
         key, self._now = self._now.key, None
-        self._problems[key] = str(error) if isinstance(error, SentenceError) else f"It cannot be read: {error}."
+        self._problems[key] = (
+            str(error) if isinstance(error, SentenceError) else tr("It cannot be read: {error}.", error=error)
+        )
         self.changed.emit(key)
         self._next()
 

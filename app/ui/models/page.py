@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QMessageBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QMessageBox, QVBoxLayout, QWidget
 
 from app.core.library.view import LibraryView
 from app.core.snapshot import Snapshot
+from app.core.text import phrase
 from app.ui import words
 from app.ui.bridge import CoreBridge
 from app.ui.models.ask import ask
@@ -19,9 +20,9 @@ from app.ui.models.hub_pane import HubPane
 from app.ui.models.outlook import Outlook
 from app.ui.models.token_dialog import TokenDialog, known_token
 from app.ui.models.transfers import Transfers
-from app.ui.text import tr
+from app.ui.text import as_shown, tr
 from app.ui.theme import SPACE
-from app.ui.widgets import Banner, keep_right_edge, label, page_scroll, push_button
+from app.ui.widgets import Banner, FlowRow, keep_right_edge, label, page_scroll, push_button
 
 if TYPE_CHECKING:
     from app.core.library.conversions import Conversion
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from app.core.library.models import FoundModel
 
 DEBOUNCE_MS = 350
-PLACEHOLDERS = {"disk": "Find on this disk", "hub": "Search the hub: qwen3 4bit, or owner/name"}
+WIDEST = 2900  # five columns: on a larger screen the rest stays free
+PLACEHOLDERS = {"disk": phrase("Find on this disk"), "hub": phrase("Search the hub: qwen3 4bit, or owner/name")}
 
 
 class ModelsPage(QWidget):
@@ -50,7 +52,6 @@ class ModelsPage(QWidget):
         self.search = QLineEdit()
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName(tr("Search models"))
-        self.search.setMinimumWidth(260)
         self.search.setMaximumWidth(460)
         self._debounce = QTimer(self)
         self._debounce.setSingleShot(True)
@@ -61,30 +62,32 @@ class ModelsPage(QWidget):
         self.show_tab("disk")
 
     def _build(self) -> None:
-        top = QHBoxLayout()
-        top.setSpacing(SPACE.s)
-        top.addWidget(label("Models", "title"), 1)
+        top = FlowRow()
+        top.add(label("Models", "title"))
+        top.spring()
         self.token_button = push_button("Hub token…", "", self.enter_token)
         self.add_button = push_button("Add folder…", "", self._add_folder)
         self.look_button = push_button("Look again", "", self.refresh)
         self.look_button.setToolTip(tr("Looks at this disk again"))
         for button in (self.token_button, self.add_button, self.look_button):
-            top.addWidget(button)
-        tabs = QHBoxLayout()
-        tabs.setSpacing(SPACE.xs)
+            top.add(button)
+        tabs = FlowRow(SPACE.xs)
         for button in (self.disk_tab, self.hub_tab):
             button.setCheckable(True)
-            tabs.addWidget(button)
-        tabs.addStretch(1)
-        tabs.addWidget(self.search, 1)
+            tabs.add(button)
+        tabs.spring()
+        tabs.add(self.search, 260)
         content = QWidget()
+        content.setMaximumWidth(WIDEST)
         column = QVBoxLayout(content)
         column.setContentsMargins(SPACE.xl, 0, SPACE.xl, SPACE.l)
         column.setSpacing(SPACE.m)
         for part in (self.banner, self.transfers, self.disk, self.hub):
             column.addWidget(part)
         column.addStretch(1)
-        head = QVBoxLayout()
+        top_rows = QWidget()
+        top_rows.setMaximumWidth(WIDEST)
+        head = QVBoxLayout(top_rows)
         head.setContentsMargins(SPACE.xl, SPACE.l, SPACE.xl, SPACE.m)
         head.setSpacing(SPACE.m)
         head.addLayout(top)
@@ -92,13 +95,13 @@ class ModelsPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(head)
+        layout.addWidget(top_rows)
         area = page_scroll(content)
         layout.addWidget(area, 1)
         keep_right_edge(area, column)
 
     def _connect(self) -> None:
-        self._bridge.ready.connect(self._begin)
+        self._bridge.when_ready(self._begin)
         self._bridge.snapshot_changed.connect(self.show_snapshot)
         self.disk_tab.clicked.connect(lambda _checked=False: self.show_tab("disk"))
         self.hub_tab.clicked.connect(lambda _checked=False: self.show_tab("hub"))
@@ -126,7 +129,6 @@ class ModelsPage(QWidget):
         stream = self._bridge.stream(lambda controller: controller.library.watch())
         stream.updates.connect(lambda batch: self.show_view(batch[-1]))
         stream.failed.connect(self.banner.show_error)
-        self._bridge.run(lambda controller: controller.library.start(), None, self.banner.show_error)
         self._bridge.run(known_token, lambda known: self.hub.show_token(known[0]))
 
     def show_view(self, view: LibraryView) -> None:
@@ -134,8 +136,8 @@ class ModelsPage(QWidget):
         self.transfers.show_view(view)
         self.disk.show_view(view)
         self.hub.show_view(view)
-        count = f" ({len(view.models)})" if view.looked else ""
-        self.disk_tab.setText(f"On this disk{count}")
+        count = len(view.models)
+        self.disk_tab.setText(tr("On this disk ({count})", count=count) if view.looked else tr("On this disk"))
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.disk.show_snapshot(snapshot)
@@ -148,7 +150,7 @@ class ModelsPage(QWidget):
         self.disk_tab.setChecked(not hub)
         self.disk.setVisible(not hub)
         self.hub.setVisible(hub)
-        self.search.setPlaceholderText(PLACEHOLDERS[tab])
+        self.search.setPlaceholderText(as_shown(PLACEHOLDERS[tab]))
         if hub:
             if self.hub.words != self.search.text().strip():
                 self._search_now()
@@ -203,15 +205,18 @@ class ModelsPage(QWidget):
         self._bridge.run(lambda controller: controller.library.add(Path(folder)), self._added, self.banner.show_error)
 
     def _add_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "A model's folder, or one that holds several")
+        folder = QFileDialog.getExistingDirectory(self, tr("A model's folder, or one that holds several"))
         if folder:
             self.add_folder(folder)
 
     def _added(self, models: tuple[FoundModel, ...]) -> None:
         self.show_tab("disk")
-        found = words.listed([model.name for model in models[:5]])
-        more = f" and {len(models) - 5} more" if len(models) > 5 else ""
-        self.banner.show_message(f"Found {found}{more}.", tone="success")
+        names = [model.name for model in models[:5]]
+        if len(models) > 5:
+            said = tr("Found {found} and {count} more.", found=", ".join(names), count=len(models) - 5)
+        else:
+            said = tr("Found {found}.", found=words.listed(names))
+        self.banner.show_message(said, tone="success")
 
     def _pause(self, repo: str) -> None:
         self._run(lambda controller: controller.library.pause(repo))
@@ -222,8 +227,14 @@ class ModelsPage(QWidget):
 
         if download.done_bytes and download.state != "done":
             size = words.size(download.done_bytes)
-            consequence = f"{size} that came will be deleted. Pause keeps them."
-            self.question = ask(self, f"Cancel the download of {download.repo}?", consequence, f"Delete {size}", cancel)
+            consequence = tr("{size} that came will be deleted. Pause keeps them.", size=size)
+            self.question = ask(
+                self,
+                tr("Cancel the download of {repo}?", repo=download.repo),
+                consequence,
+                tr("Delete {size}", size=size),
+                cancel,
+            )
         else:
             cancel()
 
@@ -235,9 +246,13 @@ class ModelsPage(QWidget):
                 self.banner.show_message(removal.sentence, tone="warning")
                 return
             deletes = removal.kind == "delete"
-            question = f"Delete {model.name}?" if deletes else f"Forget the folder of {model.name}?"
-            kept = " What machines hold of it stays there." if deletes else ""
-            verb = f"Delete {words.size(removal.bytes)}" if deletes else "Forget"
+            question = (
+                tr("Delete {name}?", name=model.name)
+                if deletes
+                else tr("Forget the folder of {name}?", name=model.name)
+            )
+            kept = tr(" What machines hold of it stays there.") if deletes else ""
+            verb = tr("Delete {bytes}", bytes=words.size(removal.bytes)) if deletes else "Forget"
             self.question = ask(self, question, removal.sentence + kept, verb, lambda: self._remove(model))
 
         self._bridge.run(

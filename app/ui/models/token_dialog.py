@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from app.core.text import phrase
 from app.ui.bridge import CoreBridge
 from app.ui.text import tr
 from app.ui.theme import SPACE
@@ -16,9 +17,9 @@ from app.ui.widgets import Banner, WrappedLabel, explain, label, push_button
 if TYPE_CHECKING:
     from app.core.controller import Controller
 
-WHY = (
-    "Gated and private models need a token of your account on the hub. Make one there under Settings, Access Tokens; "
-    "reading is all it must be allowed. It is sent to the hub alone."
+WHY = phrase(
+    "Gated and private models need a token of your account on the hub. Make one there under "
+    "Settings, Access Tokens; reading is all it must be allowed. It is sent to the hub alone."
 )
 
 
@@ -80,8 +81,8 @@ class TokenDialog(QDialog):
 
     def _show(self, known: tuple[bool, str]) -> None:
         self._known, place = known
-        kept = f"A token is known. It is kept in {place}, or was there before Shardboard."
-        self.status.setText(kept if self._known else f"No token is known. It will be kept in {place}.")
+        kept = tr("A token is known. It is kept in {place}, or was there before Shardboard.", place=place)
+        self.status.setText(kept if self._known else tr("No token is known. It will be kept in {place}.", place=place))
         self._show_buttons()
         self.known_changed.emit(self._known)
 

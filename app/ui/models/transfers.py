@@ -5,20 +5,44 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLayout, QProgressBar, QVBoxLayout, QWidget
 
+from app.core.text import phrase
 from app.ui import words
 from app.ui.models import facts
 from app.ui.models.cards import tab_through
-from app.ui.theme import SPACE
-from app.ui.widgets import Card, ElidedLabel, Line, PillLabel, ValueLabel, WrappedLabel, explain, label, push_button
+from app.ui.text import tr
+from app.ui.theme import SPACE, scaled
+from app.ui.widgets import (
+    Card,
+    ElidedLabel,
+    FlowRow,
+    Line,
+    PillLabel,
+    SteadyButton,
+    ValueLabel,
+    WrappedLabel,
+    explain,
+    label,
+    push_button,
+)
 
 if TYPE_CHECKING:
     from app.core.library.conversions import Conversion
     from app.core.library.library import Download, LibraryView
 
-WORDS = {"running": "downloading", "verifying": "checking"}
+WORDS = {
+    "running": phrase("downloading"),
+    "verifying": phrase("checking"),
+    "queued": phrase("queued"),
+    "waiting": phrase("waiting"),
+    "paused": phrase("paused"),
+    "failed": phrase("failed"),
+    "done": phrase("done"),
+}
+NARROW = 620  # at the usual text size: under this the sentence stands above the figures
 TONES = {"running": "info", "verifying": "info", "waiting": "warning", "failed": "danger", "done": "success"}
 
 
@@ -32,22 +56,25 @@ class TransferRow(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
-        self.bar.setAccessibleName(f"Progress of {name}")
+        self.bar.setAccessibleName(tr("Progress of {name}", name=name))
         self.amount = ValueLabel("888.8 GB of 888.8 GB", "small")
         self.rate = ValueLabel("888.8 MB/s", "small")
         self.left = ValueLabel("88 min left", "small")
         self.text = WrappedLabel(role="small")
-        self.go = push_button("Pause", "", self._go)
-        self.end = push_button("Cancel", "quiet", self._end)
+        # Pause, Resume and Retry take each other's place, and so do Cancel and Dismiss.
+        self.go = SteadyButton("Pause", (tr("Pause"), tr("Resume"), tr("Retry")), "", self._go)
+        self.end = SteadyButton("Cancel", (tr("Cancel"), tr("Dismiss")), "quiet", self._end)
         head = QHBoxLayout()
         head.setSpacing(SPACE.s)
         head.addWidget(self.name, 1)
         head.addWidget(self.state)
-        foot = QHBoxLayout()
+        foot = self._foot = QHBoxLayout()
         foot.setSpacing(SPACE.s)
         foot.addWidget(self.text, 1)
+        figures = FlowRow(at_end=True)
         for value in (self.amount, self.rate, self.left):
-            foot.addWidget(value, 0, Qt.AlignmentFlag.AlignTop)
+            figures.add(value)
+        foot.addLayout(figures)
         middle = QVBoxLayout()
         middle.setSpacing(SPACE.xs + 2)
         middle.addLayout(head)
@@ -59,7 +86,11 @@ class TransferRow(QWidget):
         row.addLayout(middle, 1)
         row.addWidget(self.go)
         row.addWidget(self.end)
-        self.go.setMinimumWidth(84)  # Pause, Resume and Retry take each other's place
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < scaled(NARROW)
+        self._foot.setDirection(QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight)
 
     def _go(self) -> None:
         raise NotImplementedError
@@ -96,15 +127,15 @@ class DownloadRow(TransferRow):
         self.rate.setText(words.rate(download.bytes_per_s) if download.bytes_per_s else "")
         self.left.setText(facts.left_words(download))
         self.text.setText(download.text)
-        word = "Pause" if download.under_way else "Retry" if download.state == "failed" else "Resume"
+        word = tr("Pause") if download.under_way else tr("Retry") if download.state == "failed" else tr("Resume")
         self.go.setText(word)
         self.go.setVisible(download.state != "done")
         self.go.setAccessibleName(f"{word} {download.repo}")
-        explain(self.go, "", "What came is kept" if word == "Pause" else "Goes on where it stopped")
+        explain(self.go, "", "What came is kept" if download.under_way else "Goes on where it stopped")
         done = download.state == "done"
         for value in (self.amount, self.rate, self.left):
             value.setVisible(not done)  # the text says it
-        self.end.setText("Dismiss" if done else "Cancel")
+        self.end.setText(tr("Dismiss") if done else tr("Cancel"))
         self.end.setAccessibleName(f"{self.end.text()} {download.repo}")
         explain(self.end, "", "Takes it off this list; the model stays" if done else "Deletes what came of it")
 
@@ -122,20 +153,23 @@ class ConversionRow(TransferRow):
     cancel_wanted = Signal(object)
 
     def __init__(self, conversion: Conversion, parent: QWidget | None = None) -> None:
-        super().__init__(f"{conversion.name} to {conversion.bits} bits", parent)
+        super().__init__(tr("{name} to {bits} bits", name=conversion.name, bits=conversion.bits), parent)
         self.conversion = conversion
         self.show_conversion(conversion)
 
     def show_conversion(self, conversion: Conversion) -> None:
         self.conversion = conversion
         running = conversion.state == "running"
-        self.state.set("converting" if running else conversion.state, TONES.get(conversion.state, ""))
+        self.state.set(
+            phrase("converting") if running else WORDS.get(conversion.state, conversion.state),
+            TONES.get(conversion.state, ""),
+        )
         self._show_bar(conversion.done_bytes, conversion.total_bytes, running)
         self.bar.setVisible(conversion.state != "failed")
         self.text.setText(conversion.text)
-        self.go.setText("Retry")
+        self.go.setText(tr("Retry"))
         self.go.setVisible(conversion.state == "failed")
-        self.end.setText("Cancel" if conversion.under_way else "Dismiss")
+        self.end.setText(tr("Cancel") if conversion.under_way else tr("Dismiss"))
         self.end.setAccessibleName(f"{self.end.text()} {self.name.text()}")
         explain(self.end, "", "Nothing of the copy stays" if conversion.under_way else "Takes it off this list")
 
@@ -182,7 +216,7 @@ class Transfers(Card):
             self.conversions[(conversion.source, conversion.bits)].show_conversion(conversion)
         states = [each.state for each in (*view.downloads, *view.conversions)]
         busy = sum(state != "done" for state in states)
-        self.headline.setText(f"On its way ({busy})" if busy else "Arrived")
+        self.headline.setText(tr("On its way ({busy})", busy=busy) if busy else tr("Arrived"))
         explain(self.clear, "" if "done" in states else "Nothing has arrived yet.", "The models stay")
         self.setVisible(bool(states))
 

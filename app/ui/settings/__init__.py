@@ -1,5 +1,4 @@
-"""The Settings place: what the owner has chosen, shown and changed; the file and its rules are app.core.settings."""
+"""The Settings place: what the owner has chosen, shown and changed; the file and its rules are app.core.settings.
 
-from app.ui.settings.page import SettingsPage
-
-__all__ = ["SettingsPage"]
+Its page is imported when it is shown.
+"""

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 import shardd
 from app.core.settings.updates import version_report
+from app.core.text import joined, phrase
 from app.ui import words
 from app.ui.bridge import CoreBridge
 from app.ui.settings.section import Section, copy_text
@@ -17,46 +18,52 @@ from app.ui.widgets import IconButton, WrappedLabel, label, push_button
 if TYPE_CHECKING:
     from app.core.controller import Controller
 
-PRIVACY = "Nothing is sent anywhere: no telemetry, no accounts, no crash reports, no looking for updates by itself."
+PRIVACY = phrase(
+    "Nothing is sent anywhere: no telemetry, no accounts, no crash reports, no looking for updates by itself."
+)
 CONTACTS = (
     (
-        "The hub",
-        "{hub}: only when you search, look whether a model there fits, or download. It learns your words, the model's "
-        "name and your token where you gave one.",
+        phrase("The hub"),
+        phrase(
+            "{hub}: only when you search, look whether a model there fits, or download. It learns "
+            "your words, the model's name and your token where you gave one."
+        ),
     ),
     (
-        "Paired machines",
-        "Prompts and answers travel only between this window and the machines that you paired, encrypted.",
+        phrase("Paired machines"),
+        phrase("Prompts and answers travel only between this window and the machines that you paired, encrypted."),
     ),
     (
-        "The local network",
-        "While the window is open it listens for agents (Bonjour), and asks who is there. The check list of "
-        "“Why can't I see my Mac?” sends one test announcement.",
+        phrase("The local network"),
+        phrase(
+            "While the window is open it listens for agents (Bonjour), and asks who is there. The "
+            "check list of “Why can't I see my Mac?” sends one test announcement."
+        ),
     ),
-    ("The API", "Listens only while it is on, and for this machine only unless you say otherwise."),
+    (phrase("The API"), phrase("Listens only while it is on, and for this machine only unless you say otherwise.")),
 )
 
 
 class PrivacySection(Section):
     def __init__(self, bridge: CoreBridge, parent: QWidget | None = None) -> None:
-        super().__init__("Privacy", parent=parent)
+        super().__init__(tr("Privacy"), parent=parent)
         promise = WrappedLabel(PRIVACY, "strong")
         self.body.insertWidget(1, promise)
-        self._texts = {name: WrappedLabel(text.format(hub="The hub"), "muted") for name, text in CONTACTS}
+        self._texts = {name: WrappedLabel(tr(text, hub=tr("The hub")), "muted") for name, text in CONTACTS}
         for name, text in self._texts.items():
             self.wide(name, text)
-        bridge.ready.connect(lambda: bridge.run(_hub_address, self._show_hub))
+        bridge.when_ready(lambda: bridge.run(_hub_address, self._show_hub))
 
     def _show_hub(self, address: str) -> None:
         name, text = CONTACTS[0]
-        self._texts[name].setText(text.format(hub=address))
+        self._texts[name].setText(tr(text, hub=address))
 
 
 class AboutSection(Section):
     def __init__(self, bridge: CoreBridge, fingerprint: str, parent: QWidget | None = None) -> None:
-        super().__init__("Version and updates", parent=parent)
+        super().__init__(tr("Version and updates"), parent=parent)
         self._bridge = bridge
-        self.version = label(f"Shardboard {shardd.__version__}")
+        self.version = label(tr("Shardboard {version}", version=shardd.__version__))
         self.check = push_button("Check now", "", self.look)
         self.check.setAccessibleName(tr("Check for updates now"))
         self.answer = WrappedLabel("Nothing is looked up before you ask.", "muted")
@@ -69,11 +76,11 @@ class AboutSection(Section):
         self.wide(
             "Fingerprint", shown, IconButton("copy", "Copy the fingerprint", lambda: copy_text(fingerprint), size=16)
         )
-        self._note("By it the machines know this controller; they show it when they are paired.")
+        self._note(tr("By it the machines know this controller; they show it when they are paired."))
 
     def look(self) -> None:
         """Compares versions with the machines'; says what cannot be known."""
-        self.answer.setText(" ".join(version_report(shardd.__version__, self._bridge.snapshot.nodes)))
+        self.answer.setText(joined(version_report(shardd.__version__, self._bridge.snapshot.nodes)))
 
 
 def _hub_address(controller: Controller) -> str:

@@ -11,15 +11,16 @@ from app.core.serve.desk import ApiState, ApiView, why_not
 from app.core.serve.recipes import ALL_ADDRESSES, client_settings, curl_call
 from app.core.settings.settings import Settings
 from app.core.snapshot import DeploymentState, Snapshot
+from app.core.text import phrase
 from app.ui.bridge import CoreBridge
 from app.ui.settings.chosen import Chosen
 from app.ui.settings.section import Section, choice, copy_text, show_choice
-from app.ui.text import tr
+from app.ui.text import shown, tr
 from app.ui.widgets import PillLabel, WrappedLabel, explain, push_button
 
-NOTE = "Programs made for OpenAI's API can use the deployed model through this machine."
+NOTE = phrase("Programs made for OpenAI's API can use the deployed model through this machine.")
 HERE, EVERYWHERE = "127.0.0.1", ALL_ADDRESSES[0]
-NOT_RUNNING = "Start the API first."
+NOT_RUNNING = phrase("Start the API first.")
 COPIED_MS = 2500
 KEY_WIDTH = 280
 TONES = {ApiState.RUNNING: "success", ApiState.FAILED: "danger", ApiState.STARTING: "info", ApiState.STOPPED: ""}
@@ -27,7 +28,7 @@ TONES = {ApiState.RUNNING: "success", ApiState.FAILED: "danger", ApiState.STARTI
 
 class ApiSection(Section):
     def __init__(self, bridge: CoreBridge, chosen: Chosen, parent: QWidget | None = None) -> None:
-        super().__init__("API server", NOTE, parent)
+        super().__init__(tr("API server"), NOTE, parent)
         self._bridge = bridge
         self._chosen = chosen
         self.view = ApiView()
@@ -37,7 +38,7 @@ class ApiSection(Section):
         self.text = WrappedLabel()
         self.text.setAccessibleName(tr("State of the API"))
         self.who = choice(
-            "Who may use the API", [("This machine only", HERE), ("All machines on my network", EVERYWHERE)]
+            tr("Who may use the API"), [(tr("This machine only"), HERE), (tr("All machines on my network"), EVERYWHERE)]
         )
         self.port = QSpinBox()
         self.port.setRange(1, 65535)
@@ -50,7 +51,7 @@ class ApiSection(Section):
         self.show_key = push_button("Show", "quiet", self._toggle_key)
         self.new_key = push_button("Make one", "", self.make_key)
         self.clear_key = push_button("Remove", "quiet", lambda: chosen.change(api_key=""))
-        self.with_app = QCheckBox("Start with the app")
+        self.with_app = QCheckBox(tr("Start with the app"))
         self.copy_curl = push_button("Copy as curl", "", self._copy_curl)
         self.copy_client = push_button("Copy for OpenAI clients", "", self._copy_client)
         self.copied = PillLabel(tone="success")
@@ -63,20 +64,20 @@ class ApiSection(Section):
     def _build(self) -> None:
         self.row("State", self.pill, self.switch)
         self.wide("", self.text)
-        self.row("Who may use it", self.who)
+        self.row(tr("Who may use it"), self.who)
         self.row("Port", self.port)
         for button, name in (
-            (self.show_key, "Show the API key"),
-            (self.new_key, "Make a new API key"),
-            (self.clear_key, "Remove the API key"),
+            (self.show_key, tr("Show the API key")),
+            (self.new_key, tr("Make a new API key")),
+            (self.clear_key, tr("Remove the API key")),
         ):
-            button.setAccessibleName(name)
+            button.setAccessibleName(shown(name))
         self.key.setAccessibleName(tr("API key"))
         self.row("Key", self.key)
-        self.row("", self.show_key, self.new_key, self.clear_key, note="Callers send it as a bearer token.")
+        self.row("", self.show_key, self.new_key, self.clear_key, note=tr("Callers send it as a bearer token."))
         self.row("", self.with_app)
         self.with_app.setAccessibleName(tr("Start the API with the app"))
-        self.row("For other programs", self.copy_curl, self.copy_client)
+        self.row(tr("For other programs"), self.copy_curl, self.copy_client)
         self.row("", self.copied)
         self.copy_curl.setAccessibleName(tr("Copy as curl"))
 
@@ -87,7 +88,7 @@ class ApiSection(Section):
         self.key.editingFinished.connect(self._keep_key)
         self.with_app.clicked.connect(lambda checked: chosen.change(api_with_app=checked))
         chosen.changed.connect(self._show_settings)
-        self._bridge.ready.connect(self._follow)
+        self._bridge.when_ready(self._follow)
         self._bridge.snapshot_changed.connect(self._show_snapshot)
         self._forget_copied = QTimer(self)
         self._forget_copied.setSingleShot(True)
@@ -113,9 +114,9 @@ class ApiSection(Section):
             explain(button, "" if runs else NOT_RUNNING, "With the address, the key and the model that is deployed")
 
     def _show_switch(self) -> None:
-        refusal = "" if self._bridge.started else "Shardboard is still starting."
+        refusal = "" if self._bridge.started else tr("Shardboard is still starting.")
         if self.view.state is ApiState.STARTING:
-            refusal = "The API is starting."
+            refusal = tr("The API is starting.")
         elif self.view.state is not ApiState.RUNNING:
             refusal = refusal or why_not(self._chosen.now)
         explain(self.switch, refusal, "Answers that it is giving end then" if self.view.address else "")
@@ -126,9 +127,9 @@ class ApiSection(Section):
         if self.view.state is ApiState.STOPPED:
             text = why_not(self._chosen.now) or text
         elif self.view.state is ApiState.RUNNING and deployment.state is DeploymentState.READY:
-            text = f"{text} {deployment.model} answers."
+            text = tr("{text} {model} answers.", text=text, model=deployment.model)
         elif self.view.state is ApiState.RUNNING:
-            text = f"{text} It answers once a model is deployed."
+            text = tr("{text} It answers once a model is deployed.", text=text)
         self.text.setText(text)
 
     def _show_snapshot(self, snapshot: Snapshot) -> None:
@@ -137,13 +138,13 @@ class ApiSection(Section):
             self._show_text()
 
     def _show_settings(self, settings: Settings) -> None:
-        show_choice(self.who, settings.api_host, f"At {settings.api_host}")
+        show_choice(self.who, settings.api_host, tr("At {api_host}", api_host=settings.api_host))
         with QSignalBlocker(self.port):
             self.port.setValue(settings.api_port)
         if self.key.text() != settings.api_key:
             self.key.setText(settings.api_key)
         self.with_app.setChecked(settings.api_with_app)
-        none = "" if settings.api_key else "There is no key."
+        none = "" if settings.api_key else tr("There is no key.")
         explain(self.show_key, none)
         explain(self.clear_key, none, "Then nobody is asked for one")
         self.new_key.setText(tr("Make a new one") if settings.api_key else tr("Make one"))
@@ -185,5 +186,5 @@ class ApiSection(Section):
 
     def _say_copied(self) -> None:
         secret = self._chosen.now.api_key
-        self.copied.set("Copied, with the key in it" if secret else "Copied", "success")
+        self.copied.set(tr("Copied, with the key in it") if secret else "Copied", "success")
         self._forget_copied.start()

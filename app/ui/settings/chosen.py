@@ -24,7 +24,7 @@ class Chosen(QObject):
         found = read_settings(paths.preferences)
         self.now = found.settings
         self.problem = found.problem
-        bridge.ready.connect(self._follow)
+        bridge.when_ready(self._follow)
 
     def change(self, **changes: object) -> None:
         """Asks the core to put these values in force; nothing is shown as changed before it did."""

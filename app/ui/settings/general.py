@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.settings.settings import APPEARANCES, MOTIONS, Settings
 from app.core.snapshot import NodeView, Snapshot
+from app.core.text import phrase
 from app.ui import words
 from app.ui.board.context_spin import ContextSpin
 from app.ui.bridge import CoreBridge
@@ -20,13 +21,15 @@ from app.ui.widgets import ElidedLabel, WrappedLabel
 GB = 1_000_000_000
 MOST_GB = 4096.0
 SCALES = (0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0)
-APPEARANCE_WORDS = {"system": "As the system", "dark": "Dark", "light": "Light"}
-MOTION_WORDS = {"system": "As the system", "reduced": "Reduced", "full": "Full"}
-RESERVE_NOTE = (
-    "What you keep free here is left to other programs: the board, Balance and Deploy count without it. What is loaded "
-    "already stays until it is deployed again."
+APPEARANCE_WORDS = {"system": phrase("As the system"), "dark": phrase("Dark"), "light": phrase("Light")}
+MOTION_WORDS = {"system": phrase("As the system"), "reduced": phrase("Reduced"), "full": phrase("Full")}
+RESERVE_NOTE = phrase(
+    "What you keep free here is left to other programs: the board, Balance and Deploy count "
+    "without it. What is loaded already stays until it is deployed again."
 )
-CONTEXT_NOTE = "What a new placement begins with, as far as the model was made for it. The board changes it for each."
+CONTEXT_NOTE = phrase(
+    "What a new placement begins with, as far as the model was made for it. The board changes it for each."
+)
 
 
 def scale_words(scale: float) -> str:
@@ -34,28 +37,24 @@ def scale_words(scale: float) -> str:
 
 
 class AppearanceSection(Section):
-    """The theme follows at once; what it becomes, also by its own menu, is kept."""
+    """The theme follows at once; the window keeps what it becomes, also by its own menu."""
 
     def __init__(self, theme: Theme, chosen: Chosen, parent: QWidget | None = None) -> None:
-        super().__init__("Appearance", parent=parent)
+        super().__init__(tr("Appearance"), parent=parent)
         self._theme = theme
         self._chosen = chosen
         self.mode = choice("Appearance", [(APPEARANCE_WORDS[mode], mode) for mode in APPEARANCES])
-        self.scale = choice("Text size", [(scale_words(each), each) for each in SCALES])
+        self.scale = choice(tr("Text size"), [(scale_words(each), each) for each in SCALES])
         self.motion = choice("Motion", [(MOTION_WORDS[each], each) for each in MOTIONS])
         self.row("Theme", self.mode)
-        self.row("Text size", self.scale)
-        self.row("Motion", self.motion, note="Reduced: nothing slides or fades.")
+        self.row(tr("Text size"), self.scale)
+        self.row("Motion", self.motion, note=tr("Reduced: nothing slides or fades."))
         self.mode.activated.connect(lambda _index: theme.set_mode(self.mode.currentData()))
         self.scale.activated.connect(lambda _index: theme.set_scale(self.scale.currentData()))
         self.motion.activated.connect(lambda _index: chosen.change(motion=self.motion.currentData()))
-        theme.changed.connect(self._theme_changed)
+        theme.changed.connect(self._show_theme)
         chosen.changed.connect(self._show)
         self._show(chosen.now)
-
-    def _theme_changed(self) -> None:
-        self._show_theme()
-        self._chosen.change(appearance=self._theme.mode, text_scale=self._theme.scale)
 
     def _show_theme(self) -> None:
         show_choice(self.mode, self._theme.mode)
@@ -87,7 +86,7 @@ class ReserveRow(QWidget):
         super().__init__(parent)
         self.machine = name
         self.spin = ReserveSpin()
-        self.spin.setAccessibleName(f"Memory kept free on {name}")
+        self.spin.setAccessibleName(tr("Memory kept free on {name}", name=name))
         self.spin.setSuffix(" GB")
         self.spin.setDecimals(1)
         self.spin.setSingleStep(0.5)
@@ -119,10 +118,10 @@ def room_words(node: NodeView) -> str:
     if node.memory is None:
         return node.state_text
     ours = node.memory.weights + node.memory.kv
-    text = (
-        f"{words.size(node.memory.shard_available + ours)} of {words.size(node.memory.total)} can hold models just now"
-    )
-    return f"{text}, {words.size(ours)} of that does." if ours else f"{text}."
+    known = {"free": words.size(node.memory.shard_available + ours), "total": words.size(node.memory.total)}
+    if not ours:
+        return tr("{free} of {total} can hold models just now.", **known)
+    return tr("{free} of {total} can hold models just now, {ours} of that does.", ours=words.size(ours), **known)
 
 
 class MemorySection(Section):
@@ -132,7 +131,7 @@ class MemorySection(Section):
     """
 
     def __init__(self, bridge: CoreBridge, chosen: Chosen, before: QWidget, parent: QWidget | None = None) -> None:
-        super().__init__("Memory", RESERVE_NOTE, parent)
+        super().__init__(tr("Memory"), RESERVE_NOTE, parent)
         self._chosen = chosen
         self._snapshot = bridge.snapshot
         self.rows: dict[str, ReserveRow] = {}
@@ -145,7 +144,7 @@ class MemorySection(Section):
         self.context = ContextSpin()
         self.context.setAccessibleName(tr("Default context in tokens"))
         self.context.chosen.connect(lambda tokens: chosen.change(default_context=tokens))
-        self.row("Default context", self.context, note=CONTEXT_NOTE)
+        self.row(tr("Default context"), self.context, note=CONTEXT_NOTE)
         bridge.snapshot_changed.connect(self.show_snapshot)
         chosen.changed.connect(lambda _settings: self.show_snapshot(self._snapshot))
         self.show_snapshot(bridge.snapshot)

@@ -12,32 +12,36 @@ from app.ui.settings.api import ApiSection
 from app.ui.settings.chosen import Chosen
 from app.ui.settings.general import AppearanceSection, MemorySection
 from app.ui.settings.places import FoldersSection, HubSection
-from app.ui.settings.section import Sheet
 from app.ui.theme import SPACE, Theme
-from app.ui.widgets import Banner, keep_right_edge, label, page_scroll
+from app.ui.widgets import Banner, Sheet, keep_right_edge, label, page_scroll
 
 WIDEST = 860
 
 
 class SettingsPage(QWidget):
-    """Signals: settings_changed(Settings), after each change by anybody; token_changed(bool)."""
+    """Signals: token_changed(bool)."""
 
-    settings_changed = Signal(object)
     token_changed = Signal(bool)
 
     def __init__(
-        self, bridge: CoreBridge, theme: Theme, paths: ControllerPaths, fingerprint: str, parent: QWidget | None = None
+        self,
+        bridge: CoreBridge,
+        theme: Theme,
+        chosen: Chosen,
+        paths: ControllerPaths,
+        fingerprint: str,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.chosen = Chosen(bridge, paths, self)
+        self.chosen = chosen
         self.banner = Banner()
-        self.appearance = AppearanceSection(theme, self.chosen)
-        self.memory = MemorySection(bridge, self.chosen, self.appearance.motion)
-        self.folders = FoldersSection(bridge, self.chosen, paths)
-        self.hub = HubSection(bridge)
-        self.api = ApiSection(bridge, self.chosen)
-        self.privacy = PrivacySection(bridge)
-        self.about = AboutSection(bridge, fingerprint)
+        self.appearance = AppearanceSection(theme, self.chosen, self)
+        self.memory = MemorySection(bridge, self.chosen, self.appearance.motion, self)
+        self.folders = FoldersSection(bridge, self.chosen, paths, self)
+        self.hub = HubSection(bridge, self)
+        self.api = ApiSection(bridge, self.chosen, self)
+        self.privacy = PrivacySection(bridge, self)
+        self.about = AboutSection(bridge, fingerprint, self)
         content = Sheet()
         column = QVBoxLayout()
         column.setSpacing(SPACE.m)
@@ -68,7 +72,6 @@ class SettingsPage(QWidget):
         area = page_scroll(content)
         keep_right_edge(area, row)
         layout.addWidget(area)
-        self.chosen.changed.connect(self.settings_changed)
         self.chosen.failed.connect(self.banner.show_error)
         self.folders.failed.connect(self.banner.show_error)
         self.hub.token_changed.connect(self.token_changed)

@@ -7,25 +7,30 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from app.core.library.view import LibraryView
 from app.core.paths import ControllerPaths
 from app.core.settings.settings import Settings
+from app.core.text import phrase
 from app.ui.bridge import CoreBridge
 from app.ui.models.cards import tab_through
 from app.ui.models.token_dialog import TokenDialog, known_token
 from app.ui.settings.chosen import Chosen
 from app.ui.settings.section import Section, copy_text
-from app.ui.text import tr
+from app.ui.text import shown, tr
 from app.ui.theme import SPACE
-from app.ui.widgets import ElidedLabel, IconButton, WrappedLabel, explain, push_button
+from app.ui.widgets import ElidedLabel, FlowRow, IconButton, WrappedLabel, explain, push_button
 
 if TYPE_CHECKING:
     from app.core.controller import Controller
 
-NEXT_START = "In force when Shardboard starts again: until then downloads go to {root}. What lies there stays listed."
-DATA_NOTE = "The key, paired machines, conversations and settings. The variable SHARDBOARD_DATA names another folder."
+NEXT_START = phrase(
+    "In force when Shardboard starts again: until then downloads go to {root}. What lies there stays listed."
+)
+DATA_NOTE = phrase(
+    "The key, paired machines, conversations and settings. The variable SHARDBOARD_DATA names another folder."
+)
 
 
 class PathRow(QWidget):
@@ -36,16 +41,17 @@ class PathRow(QWidget):
         self._path = Path()
         self._more = more
         self.text = ElidedLabel("", mode=Qt.TextElideMode.ElideMiddle)
-        self.text.setAccessibleName(name)
-        self.copy = IconButton("copy", f"Copy the path: {name}", lambda: copy_text(str(self._path)), size=16)
+        self.text.setAccessibleName(shown(name))
+        self.copy = IconButton(
+            "copy", tr("Copy the path: {name}", name=shown(name)), lambda: copy_text(str(self._path)), size=16
+        )
         self.open = push_button("Open", "quiet", self._open)
-        self.open.setAccessibleName(f"Open: {name}")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(SPACE.s)
-        row.addWidget(self.text, 1)
+        self.open.setAccessibleName(tr("Open: {name}", name=shown(name)))
+        row = FlowRow(parent=self)
+        row.add(self.text, 160)
+        row.spring()
         for each in (self.copy, self.open, *more):
-            row.addWidget(each)
+            row.add(each)
 
     @property
     def stops(self) -> tuple[QWidget, ...]:
@@ -71,7 +77,7 @@ class FoldersSection(Section):
     def __init__(
         self, bridge: CoreBridge, chosen: Chosen, paths: ControllerPaths, parent: QWidget | None = None
     ) -> None:
-        super().__init__("Folders", parent=parent)
+        super().__init__(tr("Folders"), parent=parent)
         self._bridge = bridge
         self._chosen = chosen
         self._paths = paths
@@ -80,7 +86,7 @@ class FoldersSection(Section):
         self.change.setAccessibleName(tr("Change where downloads go"))
         self.reset = push_button("Usual place", "quiet", lambda: self.move_downloads(""))
         self.reset.setAccessibleName(tr("Put downloads back to the usual place"))
-        self.downloads = PathRow("Downloads", self.change, self.reset)
+        self.downloads = PathRow(tr("Downloads"), self.change, self.reset)
         self.later = WrappedLabel(role="small")
         self.wide("Downloads", self.downloads)
         self.wide("", self.later)
@@ -93,12 +99,12 @@ class FoldersSection(Section):
         self.none = WrappedLabel("None but those of the Hugging Face client and of LM Studio.", "muted")
         self._folders.addWidget(self.none)
         self.add = push_button("Add folder…", "", self._choose_folder)
-        self.wide("Also looked into", holder, self.add)
-        self.data = PathRow("Data of Shardboard")
+        self.wide(tr("Also looked into"), holder, self.add)
+        self.data = PathRow(tr("Data of Shardboard"))
         self.data.show_path(paths.data)
-        self.wide("Data of Shardboard", self.data)
+        self.wide(tr("Data of Shardboard"), self.data)
         self._note(DATA_NOTE)
-        bridge.ready.connect(self._follow)
+        bridge.when_ready(self._follow)
         chosen.changed.connect(lambda _settings: self._show())
         self._show()
 
@@ -116,14 +122,14 @@ class FoldersSection(Section):
         wanted = Path(self._chosen.now.downloads_folder or self._paths.models)
         self.downloads.show_path(wanted)
         explain(self.reset, "" if self._chosen.now.downloads_folder else "Downloads go to the usual place.")
-        self.later.setText(NEXT_START.format(root=self._view.root))
+        self.later.setText(tr(NEXT_START, root=self._view.root))
         self.later.setVisible(wanted != self._view.root)
         for gone in self.rows.keys() - set(self._view.folders):
             self.rows.pop(gone).deleteLater()
         for folder in self._view.folders:
             if folder not in self.rows:
                 remove = push_button("Remove", "quiet", lambda folder=folder: self.forget(folder))
-                remove.setAccessibleName(f"Look into {folder} no more")
+                remove.setAccessibleName(tr("Look into {folder} no more", folder=folder))
                 remove.setToolTip(tr("Nothing in it is deleted"))
                 row = self.rows[folder] = PathRow(str(folder), remove)
                 row.show_path(folder)
@@ -155,13 +161,13 @@ class FoldersSection(Section):
 
     def _choose_downloads(self) -> None:
         folder = QFileDialog.getExistingDirectory(
-            self, "Where models from the hub go", self._chosen.now.downloads_folder
+            self, tr("Where models from the hub go"), self._chosen.now.downloads_folder
         )
         if folder:
             self.move_downloads(folder)
 
     def _choose_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "A model's folder, or one that holds several")
+        folder = QFileDialog.getExistingDirectory(self, tr("A model's folder, or one that holds several"))
         if folder:
             self.add_folder(folder)
 
@@ -172,12 +178,12 @@ class HubSection(Section):
     token_changed = Signal(bool)
 
     def __init__(self, bridge: CoreBridge, parent: QWidget | None = None) -> None:
-        super().__init__("Hub", parent=parent)
+        super().__init__(tr("Hub"), parent=parent)
         self._bridge = bridge
         self.state = WrappedLabel("Looking whether a token is known…", "muted")
         self.button = push_button("Hub token…", "", self.enter_token)
         self.wide("Token", self.state, self.button)
-        bridge.ready.connect(self._look)
+        bridge.when_ready(self._look)
 
     def enter_token(self) -> TokenDialog:
         dialog = TokenDialog(self._bridge, self)
@@ -194,5 +200,5 @@ class HubSection(Section):
         self._bridge.run(known_token, self._show)
 
     def _show(self, known: tuple[bool, str]) -> None:
-        text = f"A token is known; ours is kept in {known[1]}."
+        text = tr("A token is known; ours is kept in {known}.", known=known[1])
         self.state.setText(text if known[0] else tr("No token is known. Gated and private models need one."))

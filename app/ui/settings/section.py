@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractSpinBox, QComboBox, QGridLayout, QHBoxLayout, QLabel, QWidget
 
+from app.ui.text import shown
 from app.ui.theme import SPACE
-from app.ui.widgets import Card, WrappedLabel, label
+from app.ui.widgets import Card, FlowRow, WrappedLabel, label
 
 NAME_WIDTH = 168
 
@@ -19,7 +20,7 @@ class Section(Card):
 
     def __init__(self, heading: str, note: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(heading)
+        self.setAccessibleName(shown(heading))
         self.body.addWidget(label(heading, "heading"))
         if note:
             self.body.addWidget(WrappedLabel(note, "muted"))
@@ -34,16 +35,15 @@ class Section(Card):
     def row(self, name: str, *controls: QWidget, note: str = "") -> QLabel:
         """Controls of their own width beside their name; the note under them. The first control has the name."""
         title = label(name)
-        line = QHBoxLayout()
-        line.setSpacing(SPACE.s)
+        line = FlowRow()
         for control in controls:
-            line.addWidget(control, 0, Qt.AlignmentFlag.AlignVCenter)
+            line.add(control)
             if isinstance(control, QComboBox | QAbstractSpinBox):
                 calm(control)
-        line.addStretch(1)
+        line.spring()
         self._grid.addWidget(title, self._rows, 0, Qt.AlignmentFlag.AlignVCenter)
         if not controls[0].accessibleName():
-            controls[0].setAccessibleName(name)
+            controls[0].setAccessibleName(shown(name))
         title.setBuddy(controls[0])
         self._grid.addLayout(line, self._rows, 1)
         self._rows += 1
@@ -70,13 +70,6 @@ class Section(Card):
         self._rows += 1
 
 
-class Sheet(QWidget):
-    """What a page scrolls. Wrapped lines claim the height of a narrow column; the scroll area asks for its own."""
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(super().minimumSizeHint().width(), 0)
-
-
 class _Calm(QObject):
     """The wheel scrolls the page and does not turn a control that nobody is in."""
 
@@ -98,9 +91,9 @@ def calm(control: QWidget) -> None:
 def choice(name: str, words: Sequence[tuple[str, object]]) -> QComboBox:
     """A list to choose from. words: what is shown and what it means."""
     box = QComboBox()
-    box.setAccessibleName(name)
+    box.setAccessibleName(shown(name))
     for text, value in words:
-        box.addItem(text, value)
+        box.addItem(shown(text), value)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
     return box
 
@@ -109,7 +102,7 @@ def show_choice(box: QComboBox, value: object, other: str = "") -> None:
     """Selects a value; other: the words for it where it is not in the list yet."""
     index = box.findData(value)
     if index < 0 and other:
-        box.addItem(other, value)
+        box.addItem(shown(other), value)
         index = box.count() - 1
     if index != box.currentIndex():
         box.setCurrentIndex(index)

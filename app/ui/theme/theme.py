@@ -18,6 +18,8 @@ MODES: Final = ("system", "dark", "light")
 class Theme(QObject):
     """The look of the whole application.
 
+    dressed: False leaves the stylesheet for dress(): while one is in force, Qt styles all that a widget holds again
+    each time that it is put into another, which took two thirds of making the window.
     Attributes: mode, one of MODES; tokens, the scheme in force; scale, how large text is (1 is the usual size).
     Signals: changed(), after the palette, the font and the stylesheet were replaced. Widgets that only paint with
     tokens() need not listen: Qt repaints them.
@@ -25,15 +27,22 @@ class Theme(QObject):
 
     changed = Signal()
 
-    def __init__(self, app: QApplication, mode: str = "system", scale: float = 1.0) -> None:
+    def __init__(self, app: QApplication, mode: str = "system", scale: float = 1.0, dressed: bool = True) -> None:
         super().__init__(app)
         self._app = app
+        self._dressed = dressed
         self._mode = mode if mode in MODES else "system"
         load_fonts()
         app.setStyle(QStyleFactory.create("Fusion"))
         app.setProperty(SCALE_PROPERTY, _fitting(scale))
         app.styleHints().colorSchemeChanged.connect(self._on_system_scheme)
         self._apply()
+
+    def dress(self) -> None:
+        """Puts the stylesheet in force, also on all widgets that there are by now."""
+        if not self._dressed:
+            self._dressed = True
+            self._app.setStyleSheet(stylesheet(self.tokens, resources_dir() / "icons"))
 
     @property
     def mode(self) -> str:
@@ -80,7 +89,8 @@ class Theme(QObject):
             values = self.tokens
         self._app.setFont(sans())
         self._app.setPalette(palette(values))
-        self._app.setStyleSheet(stylesheet(values, resources_dir() / "icons"))
+        if self._dressed:
+            self._app.setStyleSheet(stylesheet(values, resources_dir() / "icons"))
         self.changed.emit()
 
 

@@ -79,7 +79,7 @@ class Banner(QFrame):
             self.show_message(error.cause, error.remedy, action=action, on_action=on_action)
         else:
             cause = str(error) or type(error).__name__
-            remedy = "This is a fault of Shardboard itself; the log has more."
+            remedy = tr("This is a fault of Shardboard itself; the log has more.")
             self.show_message(cause, remedy, action=action, on_action=on_action)
 
     @property

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QAbstractButton, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QPushButton, QStyle, QStyleOptionButton, QToolButton, QWidget
 
-from app.ui.text import tr
+from app.ui.text import as_shown, shown, tr
 from app.ui.theme.resources import icon
 from app.ui.theme.tokens import look, scaled, tokens
 from app.ui.widgets.labels import plain_tooltip
+
+KIND = QStyle.ContentsType.CT_PushButton
 
 
 def push_button(
@@ -31,7 +33,7 @@ def explain(thing: QAbstractButton | QAction, why_not: str, tip: str = "") -> No
     if why_not and isinstance(thing, QWidget) and thing.hasFocus():
         _pass_focus_on(thing)
     thing.setEnabled(not why_not)
-    text = tr(why_not or tip)
+    text = shown(why_not or tip)
     if isinstance(thing, QAction):
         thing.setToolTip(plain_tooltip(text))
         thing.setStatusTip(text)
@@ -49,6 +51,42 @@ def _pass_focus_on(thing: QWidget) -> None:
             before.setFocus(Qt.FocusReason.OtherFocusReason)
             return
         before = before.previousInFocusChain()
+
+
+class SteadyButton(QPushButton):
+    """A button whose words change: as wide as for the widest of them, so that nothing beside it moves.
+
+    widest: all the words it may have, in the reader's language, or the longest.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        widest: Sequence[str],
+        kind: str = "",
+        on_click: Callable[[], object] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(tr(text), parent)
+        self._widest = tuple(as_shown(each) for each in widest)
+        if kind:
+            self.setProperty("kind", kind)
+        if on_click is not None:
+            self.clicked.connect(lambda _checked=False: on_click())
+
+    def sizeHint(self) -> QSize:
+        return self._reserved(super().sizeHint())
+
+    def minimumSizeHint(self) -> QSize:
+        return self._reserved(super().minimumSizeHint())
+
+    def _reserved(self, hint: QSize) -> QSize:
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        for option.text in self._widest:
+            size = option.fontMetrics.size(Qt.TextFlag.TextShowMnemonic, option.text)
+            hint = hint.expandedTo(self.style().sizeFromContents(KIND, option, size, self))
+        return hint
 
 
 class IconButton(QToolButton):

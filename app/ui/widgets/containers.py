@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.ui.theme.tokens import SPACE
@@ -26,6 +26,24 @@ class Line(QFrame):
         super().__init__(parent)
         self.setProperty("kind", "line")
         self.setFixedHeight(1)
+
+
+class Sheet(QWidget):
+    """What a page scrolls. Wrapped lines claim the height of a narrow column; the scroll area asks for its own."""
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(super().minimumSizeHint().width(), 0)
+
+
+class RowSheet(Sheet):
+    """One with rows below each other, from the top. Attributes: rows, their layout; its last item is a stretch."""
+
+    def __init__(self, spacing: int = SPACE.s, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.rows = QVBoxLayout(self)
+        self.rows.setContentsMargins(0, 0, SPACE.s, 0)
+        self.rows.setSpacing(spacing)
+        self.rows.addStretch(1)
 
 
 def fit_height(window: QWidget) -> None:

@@ -6,23 +6,32 @@ from PySide6.QtCore import QEvent, QRect, QSize
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.ui.theme.tokens import SPACE
+from app.ui.theme.tokens import SPACE, scaled
 
 
-def columns_for(width: int, minimum: int, gap: int, count: int, most: int = 4) -> int:
+def columns_for(width: int, minimum: int, gap: int, count: int, most: int = 4, widest: int = 0) -> int:
     """How many columns of at least `minimum` fit; no more than there are things, none left alone where it can be
-    helped (4 in 3 columns become 2 and 2)."""
+    helped (4 in 3 columns become 2 and 2). More than `most` only where columns would be wider than `widest`."""
+    if widest:
+        most = max(most, -(-(width + gap) // (widest + gap)))
     fit = max(1, min(most, (width + gap) // (minimum + gap), max(1, count)))
     rows = -(-max(1, count) // fit)
     return -(-max(1, count) // rows)
 
 
 class ResponsiveGrid(QWidget):
-    """Lays its widgets out in equal columns, each row as high as its highest widget."""
+    """Lays its widgets out in equal columns, each row as high as its highest widget.
 
-    def __init__(self, minimum: int, parent: QWidget | None = None, gap: int = SPACE.m, most: int = 4) -> None:
+    minimum and widest: of a column, at the usual text size; on a large screen there are more columns, not wider ones,
+    unless widest is 0.
+    """
+
+    def __init__(
+        self, minimum: int, parent: QWidget | None = None, gap: int = SPACE.m, most: int = 4, widest: int = 560
+    ) -> None:
         super().__init__(parent)
         self._most = most
+        self._widest = widest
         self._minimum = minimum
         self._gap = gap
         self._widgets: list[QWidget] = []
@@ -54,7 +63,8 @@ class ResponsiveGrid(QWidget):
         return self._place(width, apply=False)
 
     def sizeHint(self) -> QSize:
-        return QSize(self._minimum * 2 + self._gap, self._place(max(self.width(), self._minimum), apply=False))
+        least = scaled(self._minimum)
+        return QSize(least * 2 + self._gap, self._place(max(self.width(), least), apply=False))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(min(self._minimum, 240), 0 if not self._widgets else self._place(self.width(), apply=False))
@@ -74,8 +84,9 @@ class ResponsiveGrid(QWidget):
         count = len(self._widgets)
         if not count:
             return 0
-        columns = columns_for(width, self._minimum, self._gap, count, self._most)
-        each = (width - self._gap * (columns - 1)) / columns
+        widest = scaled(self._widest)
+        columns = columns_for(width, scaled(self._minimum), self._gap, count, self._most, widest)
+        each = min(widest or width, (width - self._gap * (columns - 1)) / columns)
         top = 0
         for start in range(0, count, columns):
             row = self._widgets[start : start + columns]

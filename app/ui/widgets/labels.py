@@ -1,4 +1,5 @@
-"""Labels. All of them are plain text: names and messages come from other machines."""
+"""Labels. All of them are plain text: names and messages come from other machines. A Phrase is shown in the reader's
+language; the words that a label is made with are looked up as well."""
 
 from __future__ import annotations
 
@@ -6,17 +7,22 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QStyleOption, QWidget
 
-from app.ui.text import tr
+from app.ui.text import as_shown, shown
 
 BETWEEN = " · "
 
 
+class _Label(QLabel):
+    def setText(self, text: str) -> None:
+        super().setText(as_shown(text))
+
+
 def label(text: str = "", role: str = "", parent: QWidget | None = None) -> QLabel:
-    result = QLabel(parent)
+    result = _Label(parent)
     result.setTextFormat(Qt.TextFormat.PlainText)
     if role:
         result.setProperty("role", role)
-    result.setText(tr(text))
+    result.setText(shown(text))
     return result
 
 
@@ -40,7 +46,10 @@ class WrappedLabel(QLabel):
         policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        self.setText(tr(text))
+        self.setText(shown(text))
+
+    def setText(self, text: str) -> None:
+        super().setText(as_shown(text))
 
 
 class ElidedLabel(QLabel):
@@ -66,12 +75,13 @@ class ElidedLabel(QLabel):
         self.setText(text)
 
     def setText(self, text: str) -> None:
+        text = as_shown(text)
         if text != self.text():
             super().setText(text)
             self._update_tooltip()
 
     def set_note(self, note: str) -> None:
-        self._note = note
+        self._note = as_shown(note)
         self._update_tooltip()
 
     def shown_text(self) -> str:
@@ -128,6 +138,9 @@ class ValueLabel(QLabel):
         self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
 
+    def setText(self, text: str) -> None:
+        super().setText(as_shown(text))
+
     def minimumSizeHint(self) -> QSize:
         return self._reserved(super().minimumSizeHint())
 
@@ -149,6 +162,9 @@ class PillLabel(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.setText(text)
 
+    def setText(self, text: str) -> None:
+        super().setText(as_shown(text))
+
     def set(self, text: str, tone: str = "") -> None:
         self.setText(text)
         self.setVisible(bool(text))
@@ -157,6 +173,7 @@ class PillLabel(QLabel):
 
 def plain_tooltip(text: str) -> str:
     """Qt renders a tooltip that looks like HTML as HTML: this text is shown as it is."""
+    text = as_shown(text)
     if "<" not in text and "&" not in text:
         return text
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\n", "<br>")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -13,23 +12,21 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import ShardboardError
 from app.core.placement.history import EditHistory
 from app.core.placement.placement import Placement, StageRange, problems
-from app.core.snapshot import MemoryView, ModelView, NodeState, NodeView, Snapshot
+from app.core.snapshot import MemoryView, ModelView, Snapshot
 from app.ui.board import geometry
 from app.ui.board.geometry import snap
 from app.ui.board.gesture import Run
 from app.ui.board.segments import Segment
 from app.ui.board.state import BoardState
 from app.ui.board.strip import LayerStrip
-from app.ui.cluster.planning import Draft, balanced, board_state, starting_placement
+from app.ui.cluster.planning import Draft, Staged, balanced, board_state, starting_placement
 from app.ui.theme import Theme
-from shardd.model.headers import TensorInfo
-from shardd.model.inventory import Inventory
-from shardd.model.units import Unit
+from tests.made_up_models import GB, model
+from tests.made_up_nodes import node
 
 LAYERS = 10
 FORBIDDEN = dict.fromkeys((4, 5, 6), "layers 3 to 6 share one cache")
 CONTEXT = 512
-GB = 10**9
 
 
 @pytest.mark.parametrize(
@@ -65,42 +62,15 @@ def test_where_it_rests_near_an_end(
     assert snap(value, low, high, FORBIDDEN, previous) == rests_at
 
 
-def inventory() -> Inventory:
-    units = [Unit(f"layer.{n}", (TensorInfo(f"{n}.weight", "U8", (GB,), Path("m"), 0, GB),)) for n in range(LAYERS)]
-    return Inventory(
-        model_type="made-up",
-        layer_count=LAYERS,
-        units=tuple(units),
-        config={},
-        context_length=4096,
-        vocab_size=16,
-        hidden_size=8,
-        dtype="float16",
-        quantization=None,
-        tied=False,
-        kv_bytes_per_token=(0,) * LAYERS,
-        kv_limit_tokens=(None,) * LAYERS,
-        fixed_cache_bytes=(0,) * LAYERS,
-        forbidden_cuts=FORBIDDEN,
-        readers={f"layer.{number}": frozenset({number}) for number in range(LAYERS)},
-        tensors=(),
-    )
-
-
-def node(name: str) -> NodeView:
-    memory = MemoryView(64 * GB, 0, 0, 0, 64 * GB, 64 * GB)
-    return NodeView(
-        name, "127.0.0.1:1", "", False, NodeState.READY, "", "", "", {}, memory, 0, 0.0, GB, 1.0, None, (), None
-    )
-
-
 def snapshot(*names: str) -> Snapshot:
-    return Snapshot(nodes=tuple(map(node, names)), model=ModelView("toy", "", inventory()))
+    memory = MemoryView(64 * GB, 0, 0, 0, 64 * GB, 64 * GB)
+    nodes = tuple(node(name, memory=memory) for name in names)
+    return Snapshot(nodes=nodes, model=ModelView("toy", "", model([GB] * LAYERS, forbidden=FORBIDDEN)))
 
 
 def state(cut: int = 3) -> BoardState:
     placement = Placement(LAYERS, (StageRange("mini-1", 0, cut - 1), StageRange("mini-2", cut, LAYERS - 1)))
-    return board_state(snapshot("mini-1", "mini-2", "air"), Draft("toy", EditHistory(placement), CONTEXT), ())
+    return board_state(snapshot("mini-1", "mini-2", "air"), Draft("toy", EditHistory(Staged(placement, CONTEXT))), ())
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])

@@ -186,6 +186,18 @@ def test_a_deleted_conversation_stays_deleted_while_its_answer_ends(
     assert not pane.writing and pane.empty.isVisible() and shelf.list() == ()
 
 
+def test_a_deleted_conversation_can_be_brought_back(qtbot: QtBot, open_chat: Open, shelf: StoreShelf) -> None:
+    pane, _ = open_chat(whole("One."), shelf=shelf)
+    ask(qtbot, pane, "Go")
+    finished(qtbot, pane)
+    before = pane.conversation
+    pane.delete(before.key)
+    assert pane.empty.isVisible() and shelf.list() == () and pane.banner.text == "“Go” was deleted."
+    qtbot.mouseClick(pane.banner.action_button, LEFT)
+    assert pane.conversation == before and [each.key for each in shelf.list()] == [before.key]
+    assert len(pane.transcript.messages) == 2 and pane.banner.isHidden()
+
+
 def test_thinking_is_folded_and_not_sent_again(qtbot: QtBot, open_chat: Open) -> None:
     pane, controller = open_chat(whole("<think>First this.</think>\n\nYes.", 3), whole("Fine."))
     ask(qtbot, pane, "Go")
@@ -319,7 +331,8 @@ def test_the_latency_lane(qtbot: QtBot, open_chat: Open, tmp_path: Path) -> None
     lane = pane.lane
     assert lane.machines == ("studio-a", "mini-1", "mini-2")
     assert lane.sentence.text() == (
-        "37 % of each token is stage 3 on mini-2; each of its layers takes 3.5 times as long as on studio-a."
+        "37 % of each token is computing in stage 3 on mini-2; "
+        "each of its layers takes 3.5 times as long as on studio-a."
     )
     qtbot.waitUntil(lambda: bool(lane.bars.numbers_of(0)))
     numbers = lane.bars.numbers_of(18)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from app.core.placement.placement import Placement, even_split
 from app.core.snapshot import (
@@ -19,34 +18,21 @@ from app.core.snapshot import (
     SpreadView,
     StageView,
 )
-from shardd.model.headers import TensorInfo
 from shardd.model.inventory import Inventory
-from shardd.model.units import Unit
+from tests.made_up_models import GB
+from tests.made_up_models import model as made_up_model
+from tests.made_up_nodes import node as made_up_node
 
-GB = 10**9
 CONTEXT = 4096
 
 
 def inventory(layers: int, layer_bytes: int = 450_000_000, forbidden: dict[int, str] | None = None) -> Inventory:
-    names = [f"layer.{number}" for number in range(layers)]
-    units = tuple(Unit(name, (TensorInfo(name, "U8", (layer_bytes,), Path("m"), 0, layer_bytes),)) for name in names)
-    return Inventory(
-        model_type="made-up",
-        layer_count=layers,
-        units=units,
-        config={},
-        context_length=32768,
-        vocab_size=16,
-        hidden_size=8,
-        dtype="bfloat16",
+    return made_up_model(
+        [layer_bytes] * layers,
+        kv=[4096] * layers,
+        forbidden=forbidden or {},
+        context=32768,
         quantization="4 bit",
-        tied=False,
-        kv_bytes_per_token=(4096,) * layers,
-        kv_limit_tokens=(None,) * layers,
-        fixed_cache_bytes=(0,) * layers,
-        forbidden_cuts=forbidden or {},
-        readers={name: frozenset({number}) for number, name in enumerate(names)},
-        tensors=(),
     )
 
 
@@ -54,24 +40,17 @@ def node(name: str, total: int = 64 * GB, state: NodeState = NodeState.READY) ->
     memory = MemoryView(total, 0, 0, total // 4, total - total // 4, total - total // 4)
     text = "Ready." if state is NodeState.READY else f"{name} does not answer at 192.0.2.7:8101. It may be asleep."
     there = state in (NodeState.READY, NodeState.SUSPECT)
-    return NodeView(
+    return made_up_node(
         name,
-        "192.0.2.7:8101",
-        "ab" * 32,
-        False,
-        state,
-        text,
-        "Apple M4 Pro",
-        "macOS 26.1",
-        {},
-        memory if there else None,
-        0,
-        12.0,
-        200 * GB,
-        1.4,
-        None,
-        (),
-        None,
+        state=state,
+        state_text=text,
+        chip="Apple M4 Pro",
+        os="macOS 26.1",
+        memory=memory if there else None,
+        swap_used=0,
+        cpu_percent=12.0,
+        disk_free=200 * GB,
+        round_trip_ms=1.4,
     )
 
 

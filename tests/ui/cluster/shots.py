@@ -76,7 +76,7 @@ def states(window: MainWindow) -> Iterator[str]:
         QTest.keyClick(handle, Qt.Key.Key_PageUp)
     page.toggle_pin("mini-1")
     page._moves = (NodeMove("mini-1", 4_100_000_000, 5 * GB, 0, 1),)
-    page._moves_for = (three.model.name, page.draft.history.present, {n.name: n.shards for n in three.nodes})  # type: ignore[union-attr]
+    page._moves_for = (three.model.name, page.draft.now.placement, {n.name: n.shards for n in three.nodes})  # type: ignore[union-attr]
     page.board.header.spares.click()
     page._show_board()
     yield "three-staged"
@@ -138,7 +138,7 @@ def main(out: Path) -> int:
         with tempfile.TemporaryDirectory() as folder:
             paths = controller_paths(Path(folder))
             bridge = CoreBridge(partial(Controller, paths))
-            window = MainWindow(bridge, theme, paths, "Shardboard", "ab" * 32)
+            window = MainWindow(bridge, theme, paths, "Shardboard", lambda: "ab" * 32)
             for number, text in enumerate(("agent 0.1.0 ready, 64 GB", "mini-2 sends", "memory pressure, 0.6 GB left")):
                 level = Level.WARNING if number == 2 else Level.INFO
                 entry = ActivityEntry(number + 1, 1_700_000_000.0 + number, level, THREE[number], text)

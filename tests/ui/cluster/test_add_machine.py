@@ -16,7 +16,7 @@ from app.ui.bridge import CoreBridge
 from app.ui.cluster.add_machine import CODE_FIRST, AddMachineDialog
 from app.ui.theme import Theme
 from app.ui.words import short_fingerprint
-from tests.process.test_agent import Agent, shown_code, wrong_code
+from tests.agents import Agent, shown_code, wrong_code
 
 
 @pytest.fixture

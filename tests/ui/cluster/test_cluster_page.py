@@ -15,7 +15,7 @@ from app.core.controller import Controller
 from app.core.placement.placement import Placement, problems
 from app.core.placement.saved import SavedPlacement
 from app.core.snapshot import DeploymentState, NodeState, Snapshot, SparesView, SpareView, TransferView
-from app.ui.bridge import CoreBridge
+from app.ui.bridge import CoreBridge, Handle
 from app.ui.cluster.page import ClusterPage
 from app.ui.theme import Theme
 from tests.ui.cluster.made_up import GB, cluster, node
@@ -51,7 +51,7 @@ def page(qtbot: QtBot, qapp: QApplication, styled: Theme) -> Iterator[ClusterPag
 
 def ranges(page: ClusterPage) -> dict[str, tuple[int, int]]:
     assert page.draft is not None
-    return {stage.node: (stage.first, stage.last) for stage in page.draft.history.present.stages}
+    return {stage.node: (stage.first, stage.last) for stage in page.draft.now.placement.stages}
 
 
 def drag(qtbot: QtBot, grabbed: QWidget, begin: QPoint, to: QWidget, end: QPoint, drop: bool = True) -> None:
@@ -118,6 +118,46 @@ def test_a_boundary_is_dragged_and_undone(qtbot: QtBot, page: ClusterPage) -> No
     assert ranges(page) == {"studio-a": (0, 2), "mini-1": (3, 11)}
 
 
+def test_pins_spares_and_context_are_undone_one_after_another(qtbot: QtBot, page: ClusterPage) -> None:
+    header = page.board.header
+    page.toggle_pin("mini-1")
+    qtbot.mouseClick(header.spares, LEFT, pos=QPoint(8, header.spares.height() // 2))
+    header.context.setValue(8192)
+
+    def staged() -> tuple[bool, bool, int]:
+        assert page.state is not None
+        return "mini-1" in page.state.pins, page.state.spares, page.state.context
+
+    steps = [(False, False, 4096), (True, False, 4096), (True, True, 4096), (True, True, 8192)]
+    assert staged() == steps[3]
+    for step in (2, 1, 0):
+        qtbot.mouseClick(header.undo, LEFT)
+        assert staged() == steps[step] and header.spares.isChecked() is steps[step][1]
+    assert not header.undo.isEnabled() and not header.deploy.isEnabled()
+    for step in (1, 2, 3):
+        qtbot.mouseClick(header.redo, LEFT)
+        assert staged() == steps[step]
+
+
+def test_deploy_stays_disabled_until_the_deployment_that_was_asked_for_has_ended(
+    qtbot: QtBot, page: ClusterPage
+) -> None:
+    """Between what was prepared and the switch to it the snapshot says nothing of either."""
+    page.toggle_pin("mini-1")
+    page.stage(page.draft.now.placement.move_boundary(0, 3))  # type: ignore[union-attr]
+    header = page.board.header
+    assert header.deploy.isEnabled() and header.cancel.isHidden()
+    page._deploying = Handle(page._bridge)
+    show(page, cluster(THREE, 12))
+    assert not header.deploy.isEnabled() and header.deploy.toolTip() == "A deployment is under way."
+    assert header.cancel.isVisible() and header.deploy.text() == "Deploying…"
+    page._deploying.done = True
+    page._deployed(None)
+    assert page.draft is not None and page.draft.now.pins == {"mini-1"}
+    show(page, cluster(THREE, 12))
+    assert header.deploy.text() == "Deploy" and header.cancel.isHidden()
+
+
 def test_a_snapshot_in_mid_drag_waits(qtbot: QtBot, page: ClusterPage) -> None:
     handle, block = page.board.strip.handles[0], page.board.strip.blocks[0]
     drag(qtbot, handle, handle.rect().center(), block, QPoint(block.width() // 2, 40), drop=False)
@@ -165,7 +205,7 @@ def test_balance_leaves_a_pinned_range(qtbot: QtBot, page: ClusterPage) -> None:
     assert strip.blocks[0].pinned and "pinned" in strip.blocks[0].accessibleName()
     qtbot.mouseClick(page.board.header.balance, LEFT)
     assert ranges(page)["studio-a"] == (0, 0)
-    assert problems(page.draft.history.present, THREE, {}) == ()  # type: ignore[union-attr]
+    assert problems(page.draft.now.placement, THREE, {}) == ()  # type: ignore[union-attr]
     qtbot.keyClick(strip.blocks[0], Qt.Key.Key_P)
     qtbot.mouseClick(page.board.header.balance, LEFT)
     assert ranges(page).get("studio-a") != (0, 0)
@@ -180,7 +220,7 @@ def test_saved_placements_are_restored_and_missing_machines_told(qtbot: QtBot, p
     show(page, replace(shown, saved=(kept,)))
     menu = saved_button.menu_of_saved()
     menu.actions()[0].trigger()
-    assert ranges(page) == {"studio-a": (0, 11)} and page.draft.context == 2048  # type: ignore[union-attr]
+    assert ranges(page) == {"studio-a": (0, 11)} and page.draft.now.context == 2048  # type: ignore[union-attr]
     assert "mini-9 is not among your machines now: layers 6 to 11 went to studio-a." in page.board.banner.text
     page.undo()
     assert ranges(page) == {"studio-a": (0, 5), "mini-1": (6, 11)}
@@ -272,7 +312,7 @@ MENU = [
     ("mini-2", "Measure speed", ""),
     ("gone", "Restart stage", "gone does not answer now."),
     ("gone", "Free memory", "gone does not answer now."),
-    ("gone", "Show its log", ""),
+    ("gone", "Show its activity", ""),
     ("gone", "Forget this machine", ""),
     ("own", "Forget this machine", "This agent belongs to this window and ends with it."),
 ]
@@ -296,9 +336,9 @@ def test_freeing_what_the_model_needs_is_asked_first(qtbot: QtBot, page: Cluster
     boxes[0].reject()
 
 
-def test_the_log_of_one_machine(page: ClusterPage) -> None:
+def test_the_activity_of_one_machine(page: ClusterPage) -> None:
     page.views.show_view("Shards")
-    next(each for each in page.card("mini-1").menu().actions() if each.text() == "Show its log").trigger()
+    next(each for each in page.card("mini-1").menu().actions() if each.text() == "Show its activity").trigger()
     assert page.views.view == "Activity" and page.activity.node == "mini-1"
 
 

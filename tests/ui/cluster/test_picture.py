@@ -19,7 +19,7 @@ from app.ui.cluster import history
 from app.ui.cluster.balancing import FRESH_S, Proposals
 from app.ui.cluster.lower import LowerPane
 from app.ui.cluster.picture import link_picture, sentences, shard_matrix
-from app.ui.cluster.planning import Draft, forecast, move_words, starting_placement
+from app.ui.cluster.planning import Draft, Staged, forecast, move_words, starting_placement
 from app.ui.theme import Theme
 from tests.ui.cluster.made_up import CONTEXT, GB, cluster, node
 
@@ -149,11 +149,11 @@ def test_the_solver_is_not_asked_with_every_beat() -> None:
 
 def test_pins_change_the_proposal_at_once() -> None:
     proposals, shown = Proposals(lambda: 0.0), cluster(THREE, 12, deployed=False)
-    draft = Draft("m", EditHistory(even_split(THREE, 12).move_boundary(0, 1)), CONTEXT)
+    draft = Draft("m", EditHistory(Staged(even_split(THREE, 12).move_boundary(0, 1), CONTEXT)))
     free = proposals.look(shown, CONTEXT, draft)
-    kept = proposals.look(shown, CONTEXT, replace(draft, pins=frozenset({"studio-a"})))
+    kept = proposals.look(shown, CONTEXT, draft.edited(False, pins=frozenset({"studio-a"})))
     assert isinstance(free, Placement) and isinstance(kept, Placement)
-    assert free.stage_of("studio-a") != kept.stage_of("studio-a") == draft.history.present.stage_of("studio-a")
+    assert free.stage_of("studio-a") != kept.stage_of("studio-a") == draft.now.placement.stage_of("studio-a")
 
 
 def test_the_lower_pane(qtbot: QtBot, qapp: QApplication) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QRect, Qt
+from PySide6.QtCore import QEvent, QEventLoop, QPoint, QRect, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QMenu, QPlainTextEdit
 from pytestqt.qtbot import QtBot
@@ -14,9 +14,11 @@ from pytestqt.qtbot import QtBot
 from app.core.controller import Controller
 from app.core.paths import ControllerPaths
 from app.core.snapshot import DeploymentState, DeploymentView, Level, Snapshot
+from app.ui.chat.rich import RichView
 from app.ui.desktop.commands import COMMANDS
 from app.ui.desktop.motion import motion_reduced
 from app.ui.desktop.notices import Notice
+from app.ui.desktop.security_page import SecurityDialog
 from app.ui.desktop.shortcuts_page import ShortcutsDialog
 from app.ui.desktop.state import keep_on_screen
 from app.ui.desktop.tray import Tray, tray_exists
@@ -213,3 +215,15 @@ def test_every_menu_line_can_be_chosen(window: MainWindow, monkeypatch: pytest.M
             for dialog in QApplication.topLevelWidgets():
                 if dialog is not window and dialog.isVisible():
                     dialog.close()
+
+
+def test_the_page_of_security_is_shown(window: MainWindow) -> None:
+    window.desktop.menus.actions["security"].trigger()
+    (page,) = window.findChildren(SecurityDialog)
+    pauses = QEventLoop()
+    page.view.caught_up.connect(pauses.quit)
+    if page.view.behind:
+        pauses.exec()
+    shown = " ".join(view.toPlainText() for view in page.view.findChildren(RichView))
+    assert "What is protected, against whom, and what is not" in shown and "Not protected" in shown
+    page.close()

@@ -12,11 +12,12 @@ from PySide6.QtGui import QKeySequence
 
 from app.core.library.conversions import Conversion
 from app.core.library.library import Download, LibraryView
-from app.core.snapshot import DeploymentState, DeploymentView, NodeState, NodeView, Snapshot
+from app.core.snapshot import DeploymentState, DeploymentView, NodeState, Snapshot
 from app.ui.desktop.commands import COMMANDS, HINTS, MENUS, rows
 from app.ui.desktop.motion import reduced_motion
 from app.ui.desktop.notices import Notice, Seen, cluster_line, cluster_tone, of_answer, of_library, of_nodes
 from app.ui.desktop.state import fitted
+from tests.made_up_nodes import node
 
 LAPTOP, BESIDE, SIX_K = QRect(0, 0, 1440, 875), QRect(1440, 0, 2560, 1415), QRect(0, 0, 6016, 3359)
 LEAST = QSize(960, 600)
@@ -79,34 +80,12 @@ def test_motion(chosen: str, environment: dict[str, str], system: bool | None, e
     assert reduced_motion(chosen, environment, system) is expected
 
 
-def node(name: str, state: NodeState, text: str = "") -> NodeView:
-    return NodeView(
-        name=name,
-        address="127.0.0.1:8101",
-        fingerprint="ab",
-        local=False,
-        state=state,
-        state_text=text,
-        chip="",
-        os="",
-        versions={},
-        memory=None,
-        swap_used=None,
-        cpu_percent=None,
-        disk_free=None,
-        round_trip_ms=None,
-        stage=None,
-        shards=(),
-        transfer=None,
-    )
-
-
 def seen_states(*states: NodeState) -> list[str]:
     """The titles of the notices while one machine goes through these states."""
     seen, titles = Seen(), []
     before = Snapshot()
     for state in states:
-        now = Snapshot(nodes=(node("mini-1", state, "It did not answer."),))
+        now = Snapshot(nodes=(node("mini-1", state=state, state_text="It did not answer."),))
         seen, notices = of_nodes(seen, before, now)
         titles += [notice.title for notice in notices]
         before = now
@@ -187,6 +166,6 @@ def test_answers_that_end(arguments: tuple[str, int | None, float | None, str], 
     ],
 )
 def test_the_cluster_in_a_line(states: tuple[NodeState, ...], deployed: DeploymentState, tone: str, line: str) -> None:
-    nodes = tuple(node(f"mini-{number}", state) for number, state in enumerate(states))
+    nodes = tuple(node(f"mini-{number}", state=state) for number, state in enumerate(states))
     snapshot = Snapshot(nodes=nodes, deployment=DeploymentView(deployed, "", 1, "m", None, 1))
     assert (cluster_tone(snapshot), cluster_line(snapshot)) == (tone, line)

@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.cluster.reach_findings import Verdict
-from app.core.controller import Controller
-from app.core.paths import ControllerPaths, controller_paths
+from app.core.paths import ControllerPaths
 from app.core.snapshot import DeploymentState, DiscoveredAgent, NodeState, Snapshot
 from app.ui.first_start import FirstStartDialog, open_first_start, open_reach
 from app.ui.first_start.model_step import NOTHING_CHOSEN
-from app.ui.main import opened
 from app.ui.window import MainWindow
+from tests.agents import Agent, shown_code, wrong_code
 from tests.hub.server import LoopbackHub
-from tests.process.test_agent import Agent, shown_code, wrong_code
+from tests.ui.conftest import OpenWindow
 from tests.ui.models.conftest import OTHER, REPO, hub  # noqa: F401
 from tests.ui.walking import nameless, press, tab_to, unexplained, unreachable, write
 
-OpenWindow = Callable[..., AbstractContextManager[MainWindow]]
 WAIT_MS = 60_000
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture
-def paths(tmp_path: Path) -> ControllerPaths:
-    return controller_paths(tmp_path / "controller")
-
-
-@pytest.fixture
-def open_window(qapp: QApplication, paths: ControllerPaths) -> OpenWindow:
-    def begin(*agents: str) -> AbstractContextManager[MainWindow]:
-        return opened(
-            qapp,
-            lambda: Controller(paths, local_agents=agents, discover=False, known_nodes=False),
-            paths,
-            "Shardboard",
-            mode="dark",
-        )
-
-    return begin
 
 
 @pytest.fixture

@@ -17,12 +17,13 @@ from app.core.library.models import FoundModel
 from app.core.placement.budget import Needs
 from app.core.placement.plan import PlannedStage
 from app.core.placement.solver import NodeCapacity
-from app.core.snapshot import DeploymentState, DeploymentView, NodeState, NodeView, ShardView, Snapshot
+from app.core.snapshot import DeploymentState, DeploymentView, NodeView, ShardView, Snapshot
 from app.ui.bridge import CoreBridge
 from app.ui.models import facts
 from app.ui.models.disk_pane import DiskPane
 from app.ui.models.facts import Cluster
 from app.ui.models.outlook import Outlook
+from tests.made_up_nodes import node
 
 GB = 10**9
 STAGES = tuple(PlannedStage(f"mini-{n}", 4 * n, 4 * n + 3, Needs(GB, GB // 10, GB // 10), GB) for n in range(3))
@@ -46,35 +47,17 @@ def test_fit(fit: Fit | None, text: str, tone: str) -> None:
     assert (facts.NO_SPEED in said.tip) is bool(fit and fit.stages and not fit.tokens_per_s)
 
 
-def node(name: str, *shards: tuple[str, int, int, int]) -> NodeView:
+def holding(name: str, *shards: tuple[str, int, int, int]) -> NodeView:
     views = tuple(ShardView(str(n), model, *rest, loaded=False) for n, (model, *rest) in enumerate(shards))
-    return NodeView(
-        name,
-        "127.0.0.1:1",
-        "f",
-        False,
-        NodeState.READY,
-        "",
-        "",
-        "",
-        {},
-        None,
-        None,
-        None,
-        None,
-        None,
-        None,
-        views,
-        None,
-    )
+    return node(name, shards=views)
 
 
 def test_what_machines_hold() -> None:
     snapshot = Snapshot(
         nodes=(
-            node("ada", ("m", 0, 3, 2 * GB), ("m", 4, 5, GB)),
-            node("bob", ("m", 0, 3, 2 * GB), ("m", 2, 5, 2 * GB), ("other", 0, 1, GB)),
-            node("cyd"),
+            holding("ada", ("m", 0, 3, 2 * GB), ("m", 4, 5, GB)),
+            holding("bob", ("m", 0, 3, 2 * GB), ("m", 2, 5, 2 * GB), ("other", 0, 1, GB)),
+            holding("cyd"),
         )
     )
     held = facts.held(snapshot)
@@ -114,7 +97,7 @@ def test_models_that_only_machines_hold_are_listed(qtbot: QtBot, qapp: QApplicat
     qtbot.addWidget(pane)
     pane.show()
     pane.show_view(LibraryView(models=(FOUND,), looked=True))
-    pane.show_snapshot(Snapshot(nodes=(node("ada", ("gone", 0, 3, GB), ("Qwen3-4bit", 0, 3, 2 * GB)),)))
+    pane.show_snapshot(Snapshot(nodes=(holding("ada", ("gone", 0, 3, GB), ("Qwen3-4bit", 0, 3, 2 * GB)),)))
     assert pane.elsewhere.isVisible() and pane.elsewhere_text.text() == "gone: ada 1.0 GB"
     assert pane.card(FOUND.name).held.text() == "On machines: ada 2.0 GB"
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import shutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -16,14 +14,14 @@ from pytestqt.qtbot import QtBot
 
 from app.core.library.models import BUILT_IN, built_in_model
 from app.core.paths import ControllerPaths
-from app.ui.models import ModelsPage, facts
+from app.ui.models import facts
+from app.ui.models.page import ModelsPage
 from app.ui.models.transfers import DownloadRow
-from app.ui.window import MainWindow
 from tests.hub.server import TOKEN, LoopbackHub
+from tests.ui.conftest import OpenWindow
 from tests.ui.models.conftest import OTHER, REPO, show_models
 
 WEIGHTS = "model.safetensors"
-OpenWindow = Callable[..., AbstractContextManager[MainWindow]]
 pytestmark = pytest.mark.timeout(120)
 
 

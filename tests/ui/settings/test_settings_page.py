@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,43 +12,26 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.core.controller import Controller
 from app.core.library.models import built_in_model
-from app.core.paths import ControllerPaths, controller_paths
+from app.core.paths import ControllerPaths
 from app.core.serve.desk import ApiState
 from app.core.settings.store import write_change
 from app.core.settings.updates import NO_ADDRESS
-from app.ui.main import opened
-from app.ui.settings import SettingsPage
 from app.ui.settings.api import EVERYWHERE, NOT_RUNNING
+from app.ui.settings.page import SettingsPage
 from app.ui.window import MainWindow
+from tests.ui.conftest import OpenWindow
 from tests.ui.walking import nameless, press, tab_to, unexplained, unreachable, write
 
-OpenWindow = Callable[..., AbstractContextManager[MainWindow]]
 WAIT_MS = 40_000
 pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture
-def paths(tmp_path: Path) -> ControllerPaths:
-    return controller_paths(tmp_path / "controller")
-
-
-@pytest.fixture
-def open_window(qapp: QApplication, paths: ControllerPaths) -> OpenWindow:
-    def begin(*agents: str, mode: str = "") -> AbstractContextManager[MainWindow]:
-        return opened(
-            qapp,
-            lambda: Controller(paths, local_agents=agents, discover=False, known_nodes=False),
-            paths,
-            "Shardboard",
-            mode=mode,
-        )
-
-    return begin
+def mode() -> str:
+    return ""
 
 
 def show(qtbot: QtBot, window: MainWindow) -> SettingsPage:
@@ -113,7 +94,7 @@ def test_memory_and_context(qtbot: QtBot, open_window: OpenWindow, paths: Contro
         press(window, Qt.Key.Key_Down)  # 2,048 is what the built-in model was made for: the board shows less only below
         press(window, Qt.Key.Key_Down)
         qtbot.waitUntil(lambda: stored(paths).get("default_context") == 1024, timeout=WAIT_MS)
-        qtbot.waitUntil(lambda: window.cluster.draft.context == 1024, timeout=WAIT_MS)  # type: ignore[union-attr]
+        qtbot.waitUntil(lambda: window.cluster.draft.now.context == 1024, timeout=WAIT_MS)  # type: ignore[union-attr]
         assert not nameless(page) and not unexplained(page)
 
 
