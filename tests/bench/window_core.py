@@ -5,40 +5,18 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 from app.core.generation.request import GenerationRequest, GenerationUpdate, PrefillProgress, StageTiming, TokenEvent
-from app.core.snapshot import MemoryView, ModelView, NodeState, NodeView, Snapshot, SpreadView, StageView
-from shardd.model.headers import TensorInfo
-from shardd.model.inventory import Inventory
-from shardd.model.units import Unit
+from app.core.snapshot import MemoryView, ModelView, NodeView, Snapshot, SpreadView, StageView
+from tests.made_up_models import GB, model
+from tests.made_up_nodes import node
 from tests.ui.chat.fakes import ScriptedController, result
 
-GB = 10**9
 LAYER_BYTES = 400_000_000
 
 
 def made_up_model(layers: int) -> ModelView:
-    tensor = "U8", (LAYER_BYTES,), Path("m"), 0, LAYER_BYTES
-    units = tuple(Unit(f"layer.{n}", (TensorInfo(f"{n}.weight", *tensor),)) for n in range(layers))
-    inventory = Inventory(
-        model_type="made-up",
-        layer_count=layers,
-        units=units,
-        config={},
-        context_length=32_768,
-        vocab_size=16,
-        hidden_size=8,
-        dtype="float16",
-        quantization=None,
-        tied=False,
-        kv_bytes_per_token=(4096,) * layers,
-        kv_limit_tokens=(None,) * layers,
-        fixed_cache_bytes=(0,) * layers,
-        forbidden_cuts={},
-        readers={f"layer.{number}": frozenset({number}) for number in range(layers)},
-        tensors=(),
-    )
+    inventory = model([LAYER_BYTES] * layers, kv=[4096] * layers, context=32_768)
     return ModelView("made-up", "/models/made-up", inventory)
 
 
@@ -57,11 +35,21 @@ def machines(count: int, layers: int, tick: int) -> tuple[NodeView, ...]:
             SpreadView(4 * wave, 6 * wave), SpreadView(0.1 * wave, 0.4), SpreadView(0.5 * wave, 0.9),
         )  # fmt: skip
         found.append(
-            NodeView(
-                f"mini-{number + 1}", f"10.0.0.{number + 1}:7420", f"{number:064x}", False, NodeState.READY, "Ready.",
-                "M4 Pro", "macOS 26", {"shardd": "0.1.0"}, memory, 0, 30 * wave, 200 * GB, 1.5 * wave, stage, (), None,
+            node(
+                f"mini-{number + 1}",
+                address=f"10.0.0.{number + 1}:7420",
+                fingerprint=f"{number:064x}",
+                chip="M4 Pro",
+                os="macOS 26",
+                versions={"shardd": "0.1.0"},
+                memory=memory,
+                swap_used=0,
+                cpu_percent=30 * wave,
+                disk_free=200 * GB,
+                round_trip_ms=1.5 * wave,
+                stage=stage,
             )
-        )  # fmt: skip
+        )
     return tuple(found)
 
 
