@@ -19,7 +19,7 @@ from app.ui.chat import ChatPane
 from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.message import UserMessage
 from tests.ui.chat.conftest import Open
-from tests.ui.chat.fakes import PLACED, deployed, measured, result, token, whole
+from tests.ui.chat.fakes import PLACED, Gate, deployed, measured, result, token, whole
 from tests.ui.chat.test_pane import ask, finished, popup, running, shown
 
 LEFT = Qt.MouseButton.LeftButton
@@ -135,8 +135,9 @@ def test_a_branch_becomes_a_chat_of_its_own_and_versions_are_deleted(
 
 @popup
 def test_two_conversations_are_answered_at_once(qtbot: QtBot, open_chat: Open, shelf: StoreShelf) -> None:
+    gate = Gate()
     pane, controller = open_chat(
-        [token("one "), 0.4, token("done"), result("one done", 2)], [token("two "), 30.0], shelf=shelf
+        [token("one "), gate, token("done"), result("one done", 2)], [token("two "), 30.0], shelf=shelf
     )
     ask(qtbot, pane, "First")
     qtbot.waitUntil(lambda: running(pane).text == "one ")
@@ -151,6 +152,7 @@ def test_two_conversations_are_answered_at_once(qtbot: QtBot, open_chat: Open, s
     pane.options.list.close()
     pane.open(first)  # while it runs: what came before is there, and what comes is shown
     assert running(pane).text == "one "
+    gate.open = True
     finished(qtbot, pane)
     assert running(pane).text == "one done" and len(pane.desk.busy) == 1
     second = next(iter(pane.desk.busy))
@@ -213,9 +215,11 @@ def test_thinking_is_folded_and_not_sent_again(qtbot: QtBot, open_chat: Open) ->
 
 
 def test_waiting_for_memory_is_said(qtbot: QtBot, open_chat: Open) -> None:
-    pane, _ = open_chat([Queued(2), 0.4, *whole("Yes.")])
+    gate = Gate()
+    pane, _ = open_chat([Queued(2), gate, *whole("Yes.")])
     ask(qtbot, pane, "Go")
     qtbot.waitUntil(lambda: running(pane).progress.text().endswith("place 2 in the queue"))
+    gate.open = True
     finished(qtbot, pane)
 
 

@@ -21,7 +21,7 @@ from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.rich import TableView
 from tests.ui.chat.conftest import Open
-from tests.ui.chat.fakes import Step, deployed, result, token, whole
+from tests.ui.chat.fakes import Gate, Step, deployed, result, token, whole
 from tests.ui.chat.shots import ANSWER, WIDE
 
 popup = pytest.mark.qt_log_ignore("does not support (raise|grabbing)", extend=True)  # the offscreen plugin's popups
@@ -59,7 +59,7 @@ def shelf(tmp_path: Path) -> Iterator[StoreShelf]:
 
 
 def test_enter_sends_and_the_answer_has_its_footer(qtbot: QtBot, open_chat: Open) -> None:
-    pane, controller = open_chat(whole(ANSWER))
+    pane, controller = open_chat(whole(ANSWER), width=500)
     qtbot.keyClicks(pane.composer.edit, "Why")
     qtbot.keyClick(pane.composer.edit, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     qtbot.keyClicks(pane.composer.edit, "so?")
@@ -125,10 +125,12 @@ def test_escape_stops(qtbot: QtBot, open_chat: Open) -> None:
 
 
 def test_prefill_progress_until_text_comes(qtbot: QtBot, open_chat: Open) -> None:
-    pane, _ = open_chat([PrefillProgress(512, 1840), 0.3, token("a"), result("a", 1)])
+    gate = Gate()
+    pane, _ = open_chat([PrefillProgress(512, 1840), gate, token("a"), result("a", 1)])
     ask(qtbot, pane, "Go")
     qtbot.waitUntil(lambda: running(pane).progress.text() == "Reading the prompt: 512 of 1,840 tokens")
     assert running(pane).progress.isVisible()
+    gate.open = True
     assert finished(qtbot, pane).progress.isHidden()
 
 
@@ -212,7 +214,7 @@ def test_settings_are_kept_with_the_conversation(qtbot: QtBot, open_chat: Open, 
 
 @popup
 def test_conversations_are_opened_searched_and_deleted(qtbot: QtBot, open_chat: Open, shelf: StoreShelf) -> None:
-    pane, _ = open_chat(whole("One **bold** answer."), shelf=shelf)
+    pane, _ = open_chat(whole("One **bold** answer."), shelf=shelf, width=500)
     ask(qtbot, pane, "About stages")
     finished(qtbot, pane)
     qtbot.mouseClick(pane.header.new_button, Qt.MouseButton.LeftButton)
