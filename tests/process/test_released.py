@@ -17,6 +17,7 @@ from app.core.generation.request import GenerationRequest
 from app.core.library.models import built_in_model
 from app.core.paths import controller_paths
 from app.core.placement.placement import even_split
+from app.core.snapshot import DeploymentState
 from shardd.agent.released import read_released
 from tests.agents import Agent, shardd
 from tests.clusters import ask
@@ -88,6 +89,31 @@ async def test_a_controller_that_stays_away(agent: Any, tmp_path: Path) -> None:
         assert controller.deployment is not None and not controller.deployment.sent_bytes
         assert (await ask(controller, STORY)).token_ids == plain.token_ids
         assert not any(read_released(each.data) for each in agents), "it has deployed again"
+
+
+@pytest.mark.in_turn
+async def test_a_controller_that_slept_for_too_long(agent: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "controller"
+    trust = ("--trust", str(controller_paths(folder).identity / "certificate.pem"), "--release-after", "3s")
+    async with opened(folder) as controller:
+        agents = [agent(*trust, "--name", name) for name in ("mini-1", "mini-2")]
+        await add(controller, agents)
+        await deploy(controller)
+        plain = await ask(controller, STORY)
+        for node in controller.nodes.values():
+            await node.close()
+        await eventually(lambda: not any(stages(each) for each in agents), WAIT_S)
+        for node in controller.nodes.values():
+            node.client = node._make_client()
+            node.start()
+        await eventually(
+            lambda: "It is loaded again when somebody asks." in controller.snapshot().deployment.text, WAIT_S
+        )
+        assert controller.snapshot().deployment.state is DeploymentState.FAILED
+        assert "because this controller was away for" in controller.snapshot().deployment.text
+        assert not any(stages(each) for each in agents), "nobody asked yet"
+        assert (await ask(controller, STORY)).token_ids == plain.token_ids
+        assert controller.snapshot().deployment.state is DeploymentState.READY
 
 
 def test_a_wrong_duration_is_refused(tmp_path: Path) -> None:
