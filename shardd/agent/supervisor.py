@@ -194,9 +194,13 @@ class Supervisor:
     async def release(self, controller: str) -> None:
         """Ends every stage that the controller with this fingerprint deployed, at once: its lanes break."""
         self.released.forget(controller)
-        for running in self._take(controller):
+
+        async def end(running: _Running) -> None:
             await running.process.kill()
             self._tell_unloaded(running, "The stage was unloaded, because its controller was unpaired.")
+
+        # The call that asks for it may end first, and nobody else knows these stages any more.
+        await asyncio.shield(asyncio.gather(*(end(running) for running in self._take(controller))))
 
     async def release_absent(self, controller: str, away_s: float) -> None:
         """As release, for one that has been away for so many seconds; what it finds when it is back says so."""

@@ -62,8 +62,10 @@ class Trust:
                 self._sessions.cut(machine)
             calls = self._sessions.cut(fingerprint)
             log.info("%s is not trusted any more: %d calls were ended", name, calls)
-            self._hang_up_at = time.monotonic() + LAST_WORDS_S
-            await self._supervisor.release(fingerprint)
+            try:
+                await self._supervisor.release(fingerprint)
+            finally:  # not before: the caller who unpairs itself waits for it
+                self._hang_up_at = time.monotonic() + LAST_WORDS_S
         if is_crowded() or (self._hang_up_at is not None and time.monotonic() >= self._hang_up_at):
             self._hang_up_at = None
             await self._hang_up()

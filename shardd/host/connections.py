@@ -35,7 +35,11 @@ def hang_up(port: int, but: Collection[Endpoint]) -> int:
     Whoever reads or writes them here finds them closed by the other end.
     """
     ended = 0
-    for each in psutil.Process().net_connections("tcp"):
+    try:
+        connections = psutil.Process().net_connections("tcp")
+    except psutil.Error:  # the system does not tell
+        return 0
+    for each in connections:
         came_in = each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port and each.fd >= 0
         if came_in and _endpoint(*each.raddr) not in but:
             ended += _shut(each.fd, each.raddr.port)
@@ -67,7 +71,7 @@ def _shut(descriptor: int, remote_port: int) -> bool:
             if connection.getpeername()[1] != remote_port:  # meanwhile the number was given to another
                 return False
             connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
+    except (OSError, IndexError):  # or to a socket whose other end has no port
         return False
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from contextlib import suppress
 from typing import Final
 
 from shardd.identity.device import Identity
@@ -33,9 +34,10 @@ def is_accepted(identity: Identity, certificate_pem: bytes, address: str, port: 
             context.wrap_socket(connection, server_hostname=None) as secured,
         ):
             secured.settimeout(max(0.001, began + timeout - time.monotonic()))
-            secured.sendall(_GREETING)  # in TLS 1.3 the verdict on our certificate comes after the handshake
-            if secured.recv(1):
-                return True
+            with suppress(ConnectionError):  # it hung up while our greeting was on its way
+                secured.sendall(_GREETING)  # in TLS 1.3 the verdict on our certificate comes after the handshake
+                if secured.recv(1):
+                    return True
             return False if time.monotonic() - began < PROMPT_S else None  # gRPC hangs up without a word
     except ssl.SSLError as error:
         return False if "ALERT" in (error.reason or "") else None

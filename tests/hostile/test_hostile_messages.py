@@ -174,9 +174,9 @@ KNOWN = ("chat/popovers.py", "chat/transcript.py", "chat/header.py", "board/cont
 def _safe(node: ast.expr) -> bool:
     if isinstance(node, ast.IfExp):
         return _safe(node.body) and _safe(node.orelse)
-    if isinstance(node, ast.Attribute) and node.attr.isupper():
+    if isinstance(node, (ast.Attribute, ast.Name)) and (getattr(node, "attr", "") or getattr(node, "id", "")).isupper():
         return True
     called = node.func if isinstance(node, ast.Call) else None
-    if isinstance(node, ast.Call) and getattr(called, "id", "") == "tr":
-        return not node.keywords and all(isinstance(each, ast.Constant) for each in node.args)
+    if isinstance(node, ast.Call) and getattr(called, "id", "") in ("tr", "shown", "as_shown"):
+        return not node.keywords and all(_safe(each) for each in node.args)
     return isinstance(node, ast.Constant) or getattr(called, "id", "") == "plain_tooltip"

@@ -22,7 +22,8 @@ class Changing:
         descriptor = self._open()
         try:
             if descriptor is not None:
-                fcntl.flock(descriptor, fcntl.LOCK_SH)  # the only one who excludes others does so for microseconds
+                with contextlib.suppress(OSError):  # a disk without locks
+                    fcntl.flock(descriptor, fcntl.LOCK_SH)  # the only one who excludes others does so for microseconds
             yield
         finally:
             if descriptor is not None:

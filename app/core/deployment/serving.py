@@ -129,11 +129,10 @@ class Serving:
         await self._refresh_stages()
         if not self.changing.nobody():
             return 0
-        try:
-            kept = self.deployment or find_live(self._nodes, self.fingerprint)
-        except ShardboardError:
-            kept = None
-        left = [s for s in stages_of(self._nodes, self.fingerprint) if not (kept and kept.has(s.stage_id))]
+        kept = [self.deployment] if self.deployment else []
+        with contextlib.suppress(ShardboardError):  # another program may have deployed something else meanwhile
+            kept.append(find_live(self._nodes, self.fingerprint))
+        left = [s for s in stages_of(self._nodes, self.fingerprint) if not any(d.has(s.stage_id) for d in kept)]
         await unload(left, self._nodes)
         return len(left)
 

@@ -172,7 +172,7 @@ class ConversationList(Popover):
         explain(self.delete, none)
         explain(self.move_here, none, "Move the conversation into this folder")
         self.folder.setEnabled(selected is not None)
-        self.folder.setToolTip(none or tr("A folder that is there, or the name of a new one"))
+        self.folder.setToolTip(plain_tooltip(none or tr("A folder that is there, or the name of a new one")))
         self.folder.setAccessibleDescription(self.folder.toolTip())
         names = sorted({each.folder for each in self._listed if each.folder}, key=str.casefold)
         self.folder.clear()
