@@ -337,7 +337,8 @@ class Controller:
         asks. Raises ShardboardError."""
         await self._cluster.refresh_stages()
         await self._deployer.attach(self.choose_model, mend=mend, wanted=wanted)
-        await self._deployer.tidy()
+        if mend:
+            await self._deployer.tidy()
 
     async def tidy(self) -> None:
         """Unloads what a program of this controller left behind when it was killed."""

@@ -367,7 +367,8 @@ class Node:
                 self.stages.pop(event.stage.stage_id, None)
             else:
                 self.stages[event.stage.stage_id] = event.stage
-                self.released.clear()  # as the agent does when something is deployed again
+                if event.stage.deployed_by == self._keys.own().fingerprint:
+                    self.released.clear()  # as the agent does when we deploy again
             if event.stage.released:
                 if event.stage.stage_id in self.released:  # it says so at every new connection
                     continue

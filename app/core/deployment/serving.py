@@ -13,7 +13,7 @@ from app.core.deployment.deployment import Deployment, unload
 from app.core.deployment.live import find_live, stages_of
 from app.core.errors import ShardboardError
 from app.core.generation.pipeline import Pipeline
-from app.core.snapshot import DeploymentState, DeploymentView, Snapshot
+from app.core.snapshot import DeploymentState, DeploymentView, NodeState, Snapshot
 from app.core.text import phrase
 from app.core.views import ready_view
 from shardd.identity import Identity
@@ -132,6 +132,8 @@ class Serving:
         kept = [self.deployment] if self.deployment else []
         with contextlib.suppress(ShardboardError):  # another program may have deployed something else meanwhile
             kept.append(find_live(self._nodes, self.fingerprint))
+        if not kept and any(node.state is not NodeState.READY for node in self._nodes.values()):
+            return 0  # what is here may be whole with what runs on a machine that is away
         left = [s for s in stages_of(self._nodes, self.fingerprint) if not any(d.has(s.stage_id) for d in kept)]
         await unload(left, self._nodes)
         return len(left)
