@@ -48,6 +48,7 @@ class MainWindow(QMainWindow):
         self.theme = theme
         self.banner = Banner()
         self.chosen = Chosen(bridge, paths, self)
+        self.chosen.failed.connect(self._show_not_kept)
         self._paths = paths
         self._fingerprint = fingerprint
         self._models: ModelsPage | None = None
@@ -137,6 +138,10 @@ class MainWindow(QMainWindow):
     def _show_token(self, known: bool) -> None:
         if self._models is not None:
             self._models.hub.show_token(known)
+
+    def _show_not_kept(self, error: Exception) -> None:
+        if self._settings is None:  # that page says so itself
+            self.banner.show_error(error)
 
     def _take_up_downloads(self) -> None:
         """What was on its way when the window was closed, whether or not Models are looked at."""

@@ -184,11 +184,11 @@ def outcome_words(outcome: str) -> str:
     """What the footer adds to the figures; "" after an ordinary end."""
     match outcome:
         case "cancelled":
-            return "stopped"
+            return phrase("stopped")
         case "length":
             return phrase("cut at the token limit")
         case "interrupted":
-            return "interrupted"
+            return phrase("interrupted")
         case "edited":
             return phrase("edited by you")
         case _:

@@ -283,7 +283,7 @@ class AnswerView(EditableMessage):
     def _order_tabs(self) -> None:
         before: QWidget | None = None
         for here in self.tab_stops():
-            if before is not None and before.nextInFocusChain() is not here:
+            if before is not None:
                 QWidget.setTabOrder(before, here)
             before = here
 

@@ -70,12 +70,13 @@ class Desk(QObject):
         writing = self._writings.get(conversation.key)
         return values.answered(conversation, writing.number, writing.turn()) if writing else conversation
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str) -> bool:
+        """Whether the disk let it go."""
         writing = self._writings.pop(key, None)
         self._open.pop(key, None)
         if writing is not None:
             writing.stop()
-        self.attempt(lambda: self.shelf.delete(key))
+        return bool(self.attempt(lambda: self.shelf.delete(key) or True))
 
     def list(self, words: str) -> tuple[Listed, ...]:
         return self.attempt(lambda: self.shelf.list(words)) or ()

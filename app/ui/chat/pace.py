@@ -37,11 +37,13 @@ class Pace(QObject):
 
     def _go_on(self) -> None:
         until = time.thread_time() + NO_MORE_AFTER_S
-        while self._waiting and time.thread_time() < until:
-            work = next(iter(self._waiting))
-            del self._waiting[work]
-            owner = getattr(work, "__self__", None)
-            if not isinstance(owner, QObject) or shiboken6.isValid(owner):
-                work()
-        if self._waiting:
-            self._timer.start()
+        try:
+            while self._waiting and time.thread_time() < until:
+                work = next(iter(self._waiting))
+                del self._waiting[work]
+                owner = getattr(work, "__self__", None)
+                if not isinstance(owner, QObject) or shiboken6.isValid(owner):
+                    work()
+        finally:
+            if self._waiting:
+                self._timer.start()

@@ -199,10 +199,10 @@ class ChatPane(QWidget):
         """At once; the banner offers it back."""
         gone = self.desk.load(key)
         gone = self.desk.current(gone) if gone is not None else None
-        self.desk.delete(key)
+        deleted = self.desk.delete(key)
         if key == self._conversation.key:
             self.new_chat()
-        if gone is not None and gone.turns:
+        if deleted and gone is not None and gone.turns:
             title = gone.title or tr("New chat")
             self.banner.show_message(
                 tr("“{title}” was deleted.", title=title), "", "info", tr("Undo"), lambda: self._bring_back(gone)

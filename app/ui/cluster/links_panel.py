@@ -7,7 +7,7 @@ from PySide6.QtGui import QFont, QFontMetricsF, QPainter, QPainterPath, QPaintEv
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QWidget
 
 from app.core.snapshot import Snapshot
-from app.core.text import phrase
+from app.core.text import joined, phrase
 from app.ui import words
 from app.ui.cluster.picture import Hop, LinkPicture, Place, link_picture, sentences
 from app.ui.text import as_shown, shown, tr
@@ -38,7 +38,7 @@ class LinkCanvas(QLabel):  # to a screen reader a plain widget would have no rol
             return
         self.links = picture
         self.setMinimumHeight(scaled(112))
-        text = "\n".join(sentences(picture))
+        text = joined(sentences(picture), "\n")
         self.setAccessibleDescription(as_shown(text))
         self.setToolTip(plain_tooltip(text))
         count = len(picture.places)

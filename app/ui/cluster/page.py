@@ -13,7 +13,7 @@ from app.core.placement.history import EditHistory
 from app.core.placement.placement import Placement
 from app.core.placement.saved import SavedPlacement, restore
 from app.core.snapshot import DeploymentState, Snapshot
-from app.core.text import phrase
+from app.core.text import joined, phrase
 from app.ui.board.board import PlacementBoard
 from app.ui.board.state import BoardState
 from app.ui.bridge import CoreBridge, Handle
@@ -285,7 +285,7 @@ class ClusterPage(QWidget):
             return
         self._edit(placement=found.placement, context=saved.context, pins=found.pins)
         if found.told:
-            self.board.banner.show_message(" ".join(found.told), "Look at the board before you deploy.", "warning")
+            self.board.banner.show_message(joined(found.told), "Look at the board before you deploy.", "warning")
         else:
             self.board.banner.hide()
 
@@ -382,7 +382,7 @@ class ClusterPage(QWidget):
         self.board.banner.show_message(tr("Measuring {name} …", name=name), tone="info")
         self._bridge.run(
             lambda controller: controller.machines.measure(name),
-            lambda told: self.board.banner.show_message(f"{name}. {told}", tone="success"),
+            lambda told: self.board.banner.show_message(joined((name, told), ". "), tone="success"),
             self.board.banner.show_error,
         )
 

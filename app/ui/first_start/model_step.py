@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLineEdit, QRadioButton
 
 from app.core.library.models import BUILT_IN
 from app.core.library.view import LibraryView
-from app.core.text import phrase
+from app.core.text import joined, phrase
 from app.ui import words
 from app.ui.bridge import CoreBridge, Stream
 from app.ui.models import facts
@@ -127,7 +127,7 @@ def download_words(download: Download) -> str:
         words.rate(download.bytes_per_s) if download.bytes_per_s else "",
         facts.left_words(download),
     )
-    return " · ".join(part for part in parts if part)
+    return joined(parts, " · ")
 
 
 class ModelStep(QWidget):

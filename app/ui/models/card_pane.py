@@ -22,7 +22,7 @@ class CardPane(QWidget, Generic[AnyCard]):
         super().__init__(parent)
         self._outlook = outlook
         self.cards: dict[str, AnyCard] = {}
-        self.grid = ResponsiveGrid(CARD_WIDTH, most=3)
+        self.grid = ResponsiveGrid(CARD_WIDTH, most=3, widest=640)
         outlook.changed.connect(self._show_known)
         outlook.fitted.connect(lambda: [self._show_known(key) for key in self.cards])
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.core.errors import SentenceError
 from app.core.library.view import LibraryView
-from app.core.text import phrase
+from app.core.text import joined, phrase
 from app.ui import words
 from app.ui.bridge import CoreBridge, Stream
 from app.ui.models import facts
@@ -124,7 +124,7 @@ class HubPane(CardPane[HubCard]):
         if isinstance(error, SentenceError):
             remedy = "" if "by itself" in error.remedy else error.remedy  # a search is not tried again by itself
             self.banner.show_message(
-                error.cause, f"{remedy} {facts.OFFLINE}".strip(), "warning", tr("Try again"), self.again, closable=False
+                error.cause, joined((remedy, facts.OFFLINE)), "warning", tr("Try again"), self.again, closable=False
             )
         else:
             self.banner.show_error(error, tr("Try again"), self.again)

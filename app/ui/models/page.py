@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QMessageBox, QVBoxLayout, 
 
 from app.core.library.view import LibraryView
 from app.core.snapshot import Snapshot
-from app.core.text import phrase
+from app.core.text import joined, phrase
 from app.ui import words
 from app.ui.bridge import CoreBridge
 from app.ui.models.ask import ask
@@ -251,9 +251,9 @@ class ModelsPage(QWidget):
                 if deletes
                 else tr("Forget the folder of {name}?", name=model.name)
             )
-            kept = tr(" What machines hold of it stays there.") if deletes else ""
+            kept = phrase("What machines hold of it stays there.") if deletes else ""
             verb = tr("Delete {bytes}", bytes=words.size(removal.bytes)) if deletes else "Forget"
-            self.question = ask(self, question, removal.sentence + kept, verb, lambda: self._remove(model))
+            self.question = ask(self, question, joined((removal.sentence, kept)), verb, lambda: self._remove(model))
 
         self._bridge.run(
             lambda controller: controller.library.look_at_removal(str(model.directory)), show, self.banner.show_error

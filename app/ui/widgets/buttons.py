@@ -31,7 +31,9 @@ def push_button(
 def explain(thing: QAbstractButton | QAction, why_not: str, tip: str = "") -> None:
     """Enables the button where why_not is empty; else disables it and says why, to the eye and to a screen reader."""
     if why_not and isinstance(thing, QWidget) and thing.hasFocus():
-        _pass_focus_on(thing)
+        # To the part before it: Qt would give it to the next one, which after the last is the window's first. Never by
+        # previousInFocusChain(): PySide takes what that answers for a child of this one, and may delete it with it.
+        thing.window().focusPreviousChild()
     thing.setEnabled(not why_not)
     text = shown(why_not or tip)
     if isinstance(thing, QAction):
@@ -40,17 +42,6 @@ def explain(thing: QAbstractButton | QAction, why_not: str, tip: str = "") -> No
         return
     thing.setToolTip(plain_tooltip(text))
     thing.setAccessibleDescription(text)
-
-
-def _pass_focus_on(thing: QWidget) -> None:
-    """To the part before it: Qt would give it to the next one, which after the last is the window's first."""
-    before: QWidget | None = thing.previousInFocusChain()
-    while before is not None and before is not thing:
-        stops = before.focusPolicy().value & Qt.FocusPolicy.TabFocus.value
-        if stops and before.isEnabled() and before.isVisible() and before.window() is thing.window():
-            before.setFocus(Qt.FocusReason.OtherFocusReason)
-            return
-        before = before.previousInFocusChain()
 
 
 class SteadyButton(QPushButton):
