@@ -21,6 +21,7 @@ BOX = 132.0  # width of a machine, at the usual text size
 LEAST = 92.0
 FEW, LEAST_OF_FEW = 4, 64.0  # so many stand side by side without scrolling, also with large text
 BETWEEN = 66.0
+HEIGHT = 120.0  # with the way back below the machines and its words
 
 
 class LinkCanvas(QLabel):  # to a screen reader a plain widget would have no role
@@ -37,7 +38,7 @@ class LinkCanvas(QLabel):  # to a screen reader a plain widget would have no rol
         if picture == self.links:
             return
         self.links = picture
-        self.setMinimumHeight(scaled(112))
+        self.setMinimumHeight(scaled(HEIGHT))
         text = joined(sentences(picture), "\n")
         self.setAccessibleDescription(as_shown(text))
         self.setToolTip(plain_tooltip(text))
@@ -47,7 +48,7 @@ class LinkCanvas(QLabel):  # to a screen reader a plain widget would have no rol
         self.update()
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self.minimumWidth(), scaled(112))
+        return QSize(self.minimumWidth(), scaled(HEIGHT))
 
     def boxes(self) -> list[QRectF]:
         """Where the machines stand."""
