@@ -101,7 +101,7 @@ def what_changed(seen: Sequence[Seen], mend: Mend, placement: Placement) -> str:
     if not (mend.restart or mend.refill or mend.move):
         return phrase("the machines were joined anew")
     parts = [
-        phrase("{layers} were loaded again on {node}", layers=seen[i].layers, node=seen[i].node)
+        phrase("{node} loaded {layers} again", layers=seen[i].layers, node=seen[i].node)
         for i in (*mend.restart, *mend.refill)
     ]
     for index in mend.move:

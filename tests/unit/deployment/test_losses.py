@@ -61,7 +61,7 @@ def test_spare_machines(
     ("mend", "placement", "words"),
     [
         (Mend(), PLACEMENT, "the machines were joined anew"),
-        (Mend(restart=(1,)), PLACEMENT, "layers 4 to 7 were loaded again on b"),
+        (Mend(restart=(1,)), PLACEMENT, "b loaded layers 4 to 7 again"),
         (Mend(move=(1,)), PLACEMENT.give("b", "d"), "its layers 4 to 7 moved to d"),
         (Mend(move=(1,)), PLACEMENT.remove("b").move_boundary(0, 6), "its layers 4 to 7 moved to a and c"),
     ],
