@@ -50,6 +50,15 @@ async def deploy(controller: Controller) -> None:
     await controller.deploy(even_split(list(controller.nodes), 12), 512)
 
 
+async def impatient(agent: Any, controller: Controller) -> list[Agent]:
+    """Two agents that release after three seconds, with the built-in model deployed on them."""
+    trust = ("--trust", str(controller.paths.identity / "certificate.pem"), "--release-after", "3s")
+    agents = [agent(*trust, "--name", name) for name in ("mini-1", "mini-2")]
+    await add(controller, agents)
+    await deploy(controller)
+    return agents
+
+
 def stages(each: Agent) -> list[psutil.Process]:
     """The processes of an agent's stages."""
     found: list[psutil.Process] = []
@@ -62,11 +71,8 @@ def stages(each: Agent) -> list[psutil.Process]:
 
 async def test_a_controller_that_stays_away(agent: Any, tmp_path: Path) -> None:
     folder = tmp_path / "controller"
-    trust = ("--trust", str(controller_paths(folder).identity / "certificate.pem"), "--release-after", "3s")
     async with opened(folder) as controller:
-        agents = [agent(*trust, "--name", name) for name in ("mini-1", "mini-2")]
-        await add(controller, agents)
-        await deploy(controller)
+        agents = await impatient(agent, controller)
         plain = await ask(controller, STORY)
         await eventually(lambda: all(stages(each) for each in agents))
     await eventually(lambda: not any(stages(each) for each in agents), WAIT_S)
@@ -94,11 +100,8 @@ async def test_a_controller_that_stays_away(agent: Any, tmp_path: Path) -> None:
 @pytest.mark.in_turn
 async def test_a_controller_that_slept_for_too_long(agent: Any, tmp_path: Path) -> None:
     folder = tmp_path / "controller"
-    trust = ("--trust", str(controller_paths(folder).identity / "certificate.pem"), "--release-after", "3s")
     async with opened(folder) as controller:
-        agents = [agent(*trust, "--name", name) for name in ("mini-1", "mini-2")]
-        await add(controller, agents)
-        await deploy(controller)
+        agents = await impatient(agent, controller)
         plain = await ask(controller, STORY)
         for node in controller.nodes.values():
             await node.close()

@@ -136,26 +136,25 @@ def memory_problems(
         wanted = needs(inventory, stage.first, stage.last, context_tokens).total + extra
         if wanted > free:
             who = phrase("its layers and the draft model") if extra else phrase("its layers")
-            without = phrase(", or deploy without the draft model") if extra else ""
-            sentence = phrase(
-                "{node} lacks {wanted}: {who} need {wanted_2} and {free} are free. Move layers "
-                "to another machine or choose a smaller context{without}.",
-                node=stage.node,
-                wanted=format_bytes(wanted - free),
-                who=who,
-                wanted_2=format_bytes(wanted),
-                free=format_bytes(free),
-                without=without,
-            )
+            figures = {
+                "node": stage.node,
+                "lacking": format_bytes(wanted - free),
+                "who": who,
+                "needed": format_bytes(wanted),
+                "free": format_bytes(free),
+            }
             if beside:
                 sentence = phrase(
-                    "{node} lacks {wanted} to load {who} while the present ones still run: they "
-                    "need {wanted_2} and {free} are free.",
-                    node=stage.node,
-                    wanted=format_bytes(wanted - free),
-                    who=who,
-                    wanted_2=format_bytes(wanted),
-                    free=format_bytes(free),
+                    "{node} lacks {lacking} to load {who} while the present ones still run: they need {needed} and "
+                    "{free} are free.",
+                    **figures,
+                )
+            else:
+                sentence = phrase(
+                    "{node} lacks {lacking}: {who} need {needed} and {free} are free. Move layers to another machine "
+                    "or choose a smaller context{without}.",
+                    without=phrase(", or deploy without the draft model") if extra else "",
+                    **figures,
                 )
             found.append(Problem("memory", stage.node, sentence))
     return tuple(found)
