@@ -50,7 +50,7 @@ async def ask(address: str, path: str = "/v1/models", key: str = "") -> int:
         return (await client.get(f"{address}{path}")).status_code
 
 
-async def answers_with(address: str, code: int, key: str, seconds: float = 30) -> None:
+async def answers_with(address: str, code: int, key: str = "", seconds: float = 30) -> None:
     """Once the API has started again."""
     async with asyncio.timeout(seconds):
         while True:
@@ -125,6 +125,7 @@ async def test_the_api_runs_inside_the_app(idle: Controller) -> None:
 
     for key in ("one", "two", "three", "secret"):  # in force at once, and the last one in the end
         await idle.settings.change(api_key=key)
+    await answers_with(address, 401)  # until then the one without a key may still listen, and take any key
     await answers_with(address, 200, "secret")
     assert await ask(address) == 401
 

@@ -9,7 +9,7 @@ from itertools import count, pairwise
 from app.core.cluster.node import Node
 from app.core.deployment.deployment import Deployment, LiveStage
 from app.core.errors import ShardboardError
-from app.core.placement.placement import Placement, StageRange
+from app.core.placement.placement import Placement, StageRange, layers_text
 from app.core.text import listed, phrase
 from shardd.rpc import agent_pb2
 from shardd.stage.orders import PipelineOptions
@@ -89,11 +89,7 @@ def rebuilt(remains: Sequence[Placed], layer_count: int) -> Deployment | None:
 
 def lacking(deployment: Deployment) -> str:
     """The layers that no machine has ready: `layers 4 to 7 and layers 10 to 11`."""
-    return listed(
-        phrase("layers {first} to {last}", first=stage.first, last=stage.last)
-        for stage in deployment.stages
-        if not stage.lane_port
-    )
+    return listed(layers_text(stage.first, stage.last) for stage in deployment.stages if not stage.lane_port)
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import enum
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from app.core.placement.placement import Placement
+from app.core.placement.placement import Placement, layers_text
 from app.core.text import anded, listed, phrase
 
 
@@ -42,11 +42,7 @@ class Seen:
 
     @property
     def layers(self) -> str:
-        return (
-            phrase("layer {first}", first=self.first)
-            if self.first == self.last
-            else phrase("layers {first} to {last}", first=self.first, last=self.last)
-        )
+        return layers_text(self.first, self.last)
 
 
 @dataclass(frozen=True, slots=True)

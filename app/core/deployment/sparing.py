@@ -18,7 +18,7 @@ from app.core.deployment.replanning import Means
 from app.core.deployment.serving import Serving
 from app.core.errors import SentenceError
 from app.core.placement.budget import needs
-from app.core.placement.placement import Placement, StageRange
+from app.core.placement.placement import Placement, StageRange, layers_text
 from app.core.placement.spares import SparePlan, plan_spares
 from app.core.snapshot import DeploymentState, Level, NodeState, SparesView, SpareView
 from app.core.text import anded, joined, phrase
@@ -214,7 +214,7 @@ def spares_text(placement: Placement, plan: SparePlan, views: Sequence[SpareView
     if plan.lacking:
         ranges = [placement.stages[index] for index in plan.lacking]
         listed = anded(
-            phrase("layers {first} to {last} of {node}", first=stage.first, last=stage.last, node=stage.node)
+            phrase("{layers} of {node}", layers=layers_text(stage.first, stage.last), node=stage.node)
             for stage in ranges
         )
         return joined((text, phrase("No other machine has room on its disk for {listed}.", listed=listed)))

@@ -203,6 +203,15 @@ def placement_text(placement: Placement) -> str:
     return ",".join(f"{stage.node}={stage.first}-{stage.last}" for stage in placement.stages)
 
 
+def layers_text(first: int, last: int) -> str:
+    """`layer 4` or `layers 4 to 7`, for the middle of a sentence."""
+    return (
+        phrase("layer {first}", first=first)
+        if first == last
+        else phrase("layers {first} to {last}", first=first, last=last)
+    )
+
+
 def problems(
     placement: Placement, node_names: Collection[str], forbidden_cuts: Mapping[int, str] | None = None
 ) -> tuple[Problem, ...]:
@@ -261,7 +270,7 @@ def _range_problems(stages: Sequence[StageRange], count: int, forbidden_cuts: Ma
             sentence = phrase(
                 "{node} is given {layers}, but the model's last layer is {count}.",
                 node=node,
-                layers=_layers(first, stage.last),
+                layers=layers_text(first, stage.last),
                 count=count - 1,
             )
             found.append(Problem("out_of_range", node, sentence))
@@ -284,7 +293,7 @@ def _range_problems(stages: Sequence[StageRange], count: int, forbidden_cuts: Ma
                 if stage.last >= expected
                 else phrase("take them from {node}", node=node)
             )
-            shared = _layers(first, min(stage.last, expected - 1))
+            shared = layers_text(first, min(stage.last, expected - 1))
             sentence = phrase(
                 "{before} and {node} overlap at {shared}: {remedy}.",
                 before=before,
@@ -317,14 +326,6 @@ def _gap(node: str, first: int, last: int, remedy: str) -> Problem:
         phrase("Layer {first} is on no machine: {remedy}.", first=first, remedy=remedy)
         if first == last
         else phrase("Layers {first} to {last} are on no machine: {remedy}.", first=first, last=last, remedy=remedy),
-    )
-
-
-def _layers(first: int, last: int) -> str:
-    return (
-        phrase("layer {first}", first=first)
-        if first == last
-        else phrase("layers {first} to {last}", first=first, last=last)
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from app.core.errors import ShardboardError
-from app.core.placement.placement import Placement, StageRange, problems
+from app.core.placement.placement import Placement, StageRange, layers_text, problems
 from app.core.text import listed, phrase
 from shardd.host import atomic_write, read_file
 
@@ -69,11 +69,7 @@ def restore(saved: SavedPlacement, nodes: Collection[str], layer_count: int) -> 
         assert stage is not None
         after = placement.remove(name)
         took = [each.node for each in after.stages if each.first <= stage.last and each.last >= stage.first]
-        layers = (
-            phrase("layer {first}", first=stage.first)
-            if stage.layers == 1
-            else phrase("layers {first} to {last}", first=stage.first, last=stage.last)
-        )
+        layers = layers_text(stage.first, stage.last)
         told.append(
             phrase(
                 "{name} is not among your machines now: {layers} went to {took}.",
