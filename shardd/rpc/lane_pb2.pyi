@@ -40,6 +40,15 @@ class DataType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INT8: _ClassVar[DataType]
     UINT16: _ClassVar[DataType]
     INT16: _ClassVar[DataType]
+
+class Refusal(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REFUSAL_UNSPECIFIED: _ClassVar[Refusal]
+    CROWDED: _ClassVar[Refusal]
+    PROMPT_EMPTY: _ClassVar[Refusal]
+    PROMPT_TOO_LONG: _ClassVar[Refusal]
+    PROMPT_UNKNOWN_TOKENS: _ClassVar[Refusal]
+    SAMPLING_WRONG: _ClassVar[Refusal]
 FRAME_KIND_UNSPECIFIED: FrameKind
 HELLO: FrameKind
 OPEN: FrameKind
@@ -68,6 +77,12 @@ BOOL: DataType
 INT8: DataType
 UINT16: DataType
 INT16: DataType
+REFUSAL_UNSPECIFIED: Refusal
+CROWDED: Refusal
+PROMPT_EMPTY: Refusal
+PROMPT_TOO_LONG: Refusal
+PROMPT_UNKNOWN_TOKENS: Refusal
+SAMPLING_WRONG: Refusal
 
 class Tensor(_message.Message):
     __slots__ = ("dtype", "shape", "bits")
@@ -197,7 +212,7 @@ class Row(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., position: _Optional[int] = ..., tokens: _Optional[_Iterable[int]] = ..., finish_reason: _Optional[str] = ...) -> None: ...
 
 class FrameHeader(_message.Message):
-    __slots__ = ("kind", "epoch", "sequence", "position", "count", "sample", "sent_ns", "tensors", "timings", "reply_to", "broken", "rows", "keep_tokens", "dropped", "keep_as", "released", "saved", "kept", "held", "unheld", "hello", "open", "token", "message", "echo_ns")
+    __slots__ = ("kind", "epoch", "sequence", "position", "count", "sample", "sent_ns", "tensors", "timings", "reply_to", "broken", "rows", "keep_tokens", "dropped", "keep_as", "released", "saved", "kept", "held", "unheld", "refusal", "hello", "open", "token", "message", "echo_ns")
     KIND_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
@@ -218,6 +233,7 @@ class FrameHeader(_message.Message):
     KEPT_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     UNHELD_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     OPEN_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
@@ -243,9 +259,10 @@ class FrameHeader(_message.Message):
     kept: int
     held: bool
     unheld: bool
+    refusal: Refusal
     hello: Hello
     open: Open
     token: Token
     message: str
     echo_ns: int
-    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., position: _Optional[int] = ..., count: _Optional[int] = ..., sample: _Optional[bool] = ..., sent_ns: _Optional[int] = ..., tensors: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., timings: _Optional[_Iterable[_Union[StepTiming, _Mapping]]] = ..., reply_to: _Optional[str] = ..., broken: _Optional[bool] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ..., keep_tokens: _Optional[int] = ..., dropped: _Optional[_Iterable[int]] = ..., keep_as: _Optional[int] = ..., released: _Optional[_Iterable[int]] = ..., saved: _Optional[_Iterable[int]] = ..., kept: _Optional[int] = ..., held: _Optional[bool] = ..., unheld: _Optional[bool] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., token: _Optional[_Union[Token, _Mapping]] = ..., message: _Optional[str] = ..., echo_ns: _Optional[int] = ...) -> None: ...
+    def __init__(self, kind: _Optional[_Union[FrameKind, str]] = ..., epoch: _Optional[int] = ..., sequence: _Optional[int] = ..., position: _Optional[int] = ..., count: _Optional[int] = ..., sample: _Optional[bool] = ..., sent_ns: _Optional[int] = ..., tensors: _Optional[_Iterable[_Union[Tensor, _Mapping]]] = ..., timings: _Optional[_Iterable[_Union[StepTiming, _Mapping]]] = ..., reply_to: _Optional[str] = ..., broken: _Optional[bool] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ..., keep_tokens: _Optional[int] = ..., dropped: _Optional[_Iterable[int]] = ..., keep_as: _Optional[int] = ..., released: _Optional[_Iterable[int]] = ..., saved: _Optional[_Iterable[int]] = ..., kept: _Optional[int] = ..., held: _Optional[bool] = ..., unheld: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, str]] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., open: _Optional[_Union[Open, _Mapping]] = ..., token: _Optional[_Union[Token, _Mapping]] = ..., message: _Optional[str] = ..., echo_ns: _Optional[int] = ...) -> None: ...

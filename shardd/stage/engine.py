@@ -193,13 +193,12 @@ class Engine:
                 case lane_pb2.FAIL if self.head is not None and not self._alone:
                     self._failed_around(header.sequence, header.broken)  # it came round: the controller knows
                 case lane_pb2.FAIL:
-                    self._fail(
-                        header.sequence, header.message, header.reply_to, broken=header.broken, unheld=header.unheld
-                    )
+                    header.ClearField("sent_ns")  # it goes on, stamped anew
+                    self._fail(header)
                 case _:
                     raise FrameError(f"a frame of kind {header.kind}, which no stage takes")
         except FrameError as error:
-            self._fail(header.sequence, f"stage {self._settings.stage_index} received {error}")
+            self._fail(failed(header.sequence, f"stage {self._settings.stage_index} received {error}"))
 
     def _open(self, event: Arrived) -> None:
         header = event.frame.header
@@ -209,18 +208,20 @@ class Engine:
         )
         crowded = self.head is not None and self.head.crowded
         context, vocabulary = self._settings.context_tokens, self._stage.vocab_size
-        refusal = refuse(header.open, prompt, context, vocabulary, open_already=open_already, crowded=crowded)
+        refused = refuse(header.open, prompt, context, vocabulary, open_already=open_already, crowded=crowded)
         opened = lane_pb2.Open()
         opened.CopyFrom(header.open)
         if self.head is None:
-            if refusal:
-                self._fail(header.sequence, refusal, opened.reply_to)
+            if refused:
+                self._fail(failed(header.sequence, refused.sentence, opened.reply_to, refusal=refused.refusal))
             elif self._settings.holds(opened) and not self.resumable(opened, len(prompt)):
-                self._fail(header.sequence, "The answer's cache is not here any more.", opened.reply_to, unheld=True)
+                gone = "The answer's cache is not here any more."
+                self._fail(failed(header.sequence, gone, opened.reply_to, unheld=True))
             else:
                 self.begin(header.sequence, opened, "", prompt)
-        elif refusal:
-            self._to_controller(event.source, failed(header.sequence, refusal))
+        elif refused:
+            news = failed(header.sequence, refused.sentence, refusal=refused.refusal)
+            self._to_controller(event.source, news)
         else:
             opened.ClearField("kept")
             opened.ClearField("snapshot")
@@ -234,7 +235,7 @@ class Engine:
         if not all(row.sequence in self._residents for row in rows):
             for row in rows:  # one failed while the frame travelled: whoever travels with it must not wait for ever
                 if row.sequence in self._residents:
-                    self._fail(row.sequence, "Another answer in the same step failed.")
+                    self._fail(failed(row.sequence, "Another answer in the same step failed."))
             return
         step = step_of(frame, rows)
         if self._tail is not None and step.sample and step.count != 1 + len(step.proposals):
@@ -283,19 +284,17 @@ class Engine:
         self._residents.close(sequence_id, keep_tokens, keep_as)
         self._queue = [step for step in self._queue if all(row.sequence != sequence_id for row in step.rows)]
 
-    def _fail(
-        self, sequence_id: int, message: str, reply_to: str = "", *, broken: bool = False, unheld: bool = False
-    ) -> None:
+    def _fail(self, news: Header) -> None:
         """Ends a sequence that cannot go on: down to the tail, which tells the controller and the head."""
-        resident = self._residents.get(sequence_id)
-        reply_to = resident.opened.reply_to if resident else reply_to
-        self._forget(sequence_id, hold=broken)
-        news = failed(sequence_id, message, reply_to, broken=broken, unheld=unheld)
+        resident = self._residents.get(news.sequence)
+        if resident:
+            news.reply_to = resident.opened.reply_to
+        self._forget(news.sequence, hold=news.broken)
         if self._tail is not None:
-            self._tail.forget(sequence_id)
-            self._to_controller(reply_to, news)
+            self._tail.forget(news.sequence)
+            self._to_controller(news.reply_to, news)
         if self.head is not None:
-            self.head.failed(sequence_id)
+            self.head.failed(news.sequence)
         if not self._alone and self.next_lane is not None:
             self.next_lane.post(news)
 
@@ -336,7 +335,7 @@ class Engine:
         """No sequence can go on by the present lanes."""
         led = [(each.id, each.source) for each in self.head.reset()] if self.head is not None else []
         for resident in self._residents.all():
-            self._fail(resident.id, message, broken=True)
+            self._fail(failed(resident.id, message, broken=True))
         for sequence_id, controller in led:
             self._to_controller(controller, failed(sequence_id, message, broken=True))
         self.keeper.break_off()
@@ -354,7 +353,7 @@ class Engine:
             sentence = f"Stage {self._settings.stage_index} could not compute a step: {error}."
         if sentence:
             for row in step.rows:
-                self._fail(row.sequence, sentence)
+                self._fail(failed(row.sequence, sentence))
         self._quick_in_a_row = self._quick_in_a_row + 1 if step.sample else 0
 
     def _compute(self, step: Step, taken: int) -> None:

@@ -17,10 +17,24 @@ Header: TypeAlias = lane_pb2.FrameHeader
 NEXT = "next"  # the lane to the next stage, where a controller's lane has its id and the previous stage's has ""
 
 
-def failed(sequence_id: int, message: str, reply_to: str = "", *, broken: bool = False, unheld: bool = False) -> Header:
+def failed(
+    sequence_id: int,
+    message: str,
+    reply_to: str = "",
+    *,
+    broken: bool = False,
+    unheld: bool = False,
+    refusal: lane_pb2.Refusal = lane_pb2.REFUSAL_UNSPECIFIED,
+) -> Header:
     """The frame that tells everybody of a sequence which cannot go on."""
     return Header(
-        kind=lane_pb2.FAIL, sequence=sequence_id, message=message, reply_to=reply_to, broken=broken, unheld=unheld
+        kind=lane_pb2.FAIL,
+        sequence=sequence_id,
+        message=message,
+        reply_to=reply_to,
+        broken=broken,
+        unheld=unheld,
+        refusal=refusal,
     )
 
 

@@ -131,6 +131,9 @@ def test_what_is_wrong_is_said_as_openai_says_it(served: Served) -> None:
     with pytest.raises(openai.BadRequestError) as long_stream:
         ask(served, messages=[{"role": "user", "content": "shard " * 3000}], stream=True)
     assert long_stream.value.code == "context_length_exceeded"
+    with pytest.raises(openai.BadRequestError) as long_prompt:
+        served.client().completions.create(model=MODEL, prompt="shard " * 3000)
+    assert (long_prompt.value.code, long_prompt.value.param) == ("context_length_exceeded", "prompt")
     with pytest.raises(openai.BadRequestError) as wrong:
         ask(served, temperature=9)
     assert wrong.value.param == "temperature"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from shardd.rpc import lane_pb2
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -116,6 +118,7 @@ class GenerationEventNote:
     "failed".
 
     replayed_tokens: of "continued", how many tokens each stage computed again; 0 where it still had its cache.
+    refusal: of "failed", why the answer was never begun; 0 where it was.
     """
 
     at_ms: float
@@ -124,6 +127,7 @@ class GenerationEventNote:
     message: str
     parts_ms: Mapping[str, float] = field(default_factory=dict[str, float])
     replayed_tokens: tuple[int, ...] = ()
+    refusal: lane_pb2.Refusal = lane_pb2.REFUSAL_UNSPECIFIED
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,8 @@ async def answer(
                 done = received.header.position + received.header.count
                 yield PrefillProgress(done, len(prompt))
             elif received.header.kind == lane_pb2.FAIL:
-                state.note("failed", "", received.header.message)
+                note = state.note("failed", "", received.header.message)
+                state.events[-1] = replace(note, refusal=received.header.refusal)
                 state.finish_reason = "error"
             elif received.header.kind == lane_pb2.TOKEN:
                 if state.replay is not None:

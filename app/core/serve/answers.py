@@ -21,11 +21,13 @@ from app.core.serve.openai import (
     chat_order,
     completion_order,
     error_object,
+    failure,
     finish_reason_of,
     logprobs_of,
     usage_of,
 )
 from app.core.snapshot import DeploymentState
+from shardd.rpc import lane_pb2
 
 if TYPE_CHECKING:
     from app.core.controller import Controller
@@ -127,7 +129,7 @@ class Answers:
                 task.cancel()
             await asyncio.gather(work, gone, return_exceptions=True)
         choices: list[dict[str, Any]] = []
-        results = [_good(answer.result) for answer in answers]
+        results = [_good(answer.result, order) for answer in answers]
         for index, (answer, result) in enumerate(zip(answers, results, strict=True)):
             logprobs = await self._logprobs(order, answer.events)
             text = (requests[index].prompt if order.echo else "") + result.text
@@ -151,7 +153,7 @@ class Answers:
             for stream in streams:
                 firsts.append(await anext(stream))
                 if isinstance(firsts[-1], GenerationResult):
-                    _good(firsts[-1])
+                    _good(firsts[-1], order)
         except BaseException:
             for stream in streams:
                 await stream.aclose()  # type: ignore[attr-defined]
@@ -231,15 +233,13 @@ def _cause(result: GenerationResult) -> str:
     return result.events[-1].message if result.events else "The answer could not be written."
 
 
-def _good(result: GenerationResult | None) -> GenerationResult:
+def _good(result: GenerationResult | None, order: Order) -> GenerationResult:
     """The result, unless it is a failure. Raises ApiError."""
-    if result is None or result.finish_reason == "error":
-        cause = _cause(result) if result else "The answer could not be written."
-        if "and the context holds" in cause:
-            raise ApiError(cause, "messages", "context_length_exceeded")
-        if "token ids that the model does not know" in cause or "The prompt is empty" in cause:
-            raise ApiError(cause, "prompt")
-        raise ApiError(cause, code="server_error", status=500)
+    if result is None:
+        raise failure("The answer could not be written.", order.chat)
+    if result.finish_reason == "error":
+        refusal = result.events[-1].refusal if result.events else lane_pb2.REFUSAL_UNSPECIFIED
+        raise failure(_cause(result), order.chat, refusal)
     return result
 
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from app.core.errors import UsageError
 from app.core.generation.request import GenerationRequest, GenerationResult, Message, Sampling, TokenEvent
+from shardd.rpc import lane_pb2
 
 ROLES = ("system", "developer", "user", "assistant")
 MOST_CHOICES = 16
@@ -34,6 +35,22 @@ class ApiError(UsageError):
         self.field = field
         self.code = code
         self.status = status
+
+
+def failure(cause: str, chat: bool, refusal: lane_pb2.Refusal = lane_pb2.REFUSAL_UNSPECIFIED) -> ApiError:
+    """What to say of an answer that could not be written. refusal: where it was never begun, why."""
+    asked = "messages" if chat else "prompt"
+    match refusal:
+        case lane_pb2.PROMPT_TOO_LONG:
+            return ApiError(cause, asked, "context_length_exceeded")
+        case lane_pb2.PROMPT_EMPTY | lane_pb2.PROMPT_UNKNOWN_TOKENS:
+            return ApiError(cause, asked)
+        case lane_pb2.SAMPLING_WRONG:
+            return ApiError(cause)
+        case lane_pb2.CROWDED:
+            return ApiError(cause, code="rate_limit_exceeded", status=429)
+        case _:
+            return ApiError(cause, code="server_error", status=500)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,31 @@ from app.core.serve.openai import (
     Envelope,
     chat_order,
     completion_order,
+    failure,
     finish_reason_of,
     logprobs_of,
     usage_of,
 )
+from shardd.rpc import lane_pb2
 
 USER = {"role": "user", "content": "Hello"}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "field", "code", "status"),
+    [
+        (lane_pb2.REFUSAL_UNSPECIFIED, None, "server_error", 500),
+        (lane_pb2.CROWDED, None, "rate_limit_exceeded", 429),
+        (lane_pb2.PROMPT_EMPTY, "prompt", None, 400),
+        (lane_pb2.PROMPT_TOO_LONG, "prompt", "context_length_exceeded", 400),
+        (lane_pb2.PROMPT_UNKNOWN_TOKENS, "prompt", None, 400),
+        (lane_pb2.SAMPLING_WRONG, None, None, 400),
+    ],
+)
+def test_an_answer_that_failed(refusal: lane_pb2.Refusal, field: str | None, code: str | None, status: int) -> None:
+    error = failure("Why.", False, refusal)
+    assert (error.cause, error.field, error.code, error.status) == ("Why.", field, code, status)
+    assert failure("Why.", True, refusal).field == (field and "messages")
 
 
 def test_a_whole_request() -> None:
