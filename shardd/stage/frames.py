@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from shardd.rpc import lane_pb2
 
@@ -45,8 +44,7 @@ class FrameError(Exception):
     """A frame that breaks the rules; the lane it came by is closed. The message names the mismatch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One received frame. arrived_ns is the receiver's monotonic clock when the last byte was read."""
 
     header: lane_pb2.FrameHeader
@@ -60,13 +58,15 @@ def tensor_bytes(tensor: lane_pb2.Tensor) -> int:
     item = ITEM_BYTES.get(tensor.dtype)
     if item is None:
         raise FrameError(f"a tensor of unknown type {tensor.dtype}")
-    if len(tensor.shape) > MAX_RANK:
-        raise FrameError(f"a tensor of rank {len(tensor.shape)}, at most {MAX_RANK} are allowed")
-    values = math.prod(tensor.shape)
-    if not tensor.bits:
+    shape = tensor.shape[:]  # a list: protobuf's own end a loop over them with an exception
+    if len(shape) > MAX_RANK:
+        raise FrameError(f"a tensor of rank {len(shape)}, at most {MAX_RANK} are allowed")
+    values = math.prod(shape)
+    bits = tensor.bits
+    if not bits:
         return item * values
-    if tensor.bits != 8 or item not in (2, 4) or not tensor.shape or tensor.shape[-1] % PACK_GROUP:
-        raise FrameError(f"a tensor packed into {tensor.bits} bits, which cannot be")
+    if bits != 8 or item not in (2, 4) or not shape or shape[-1] % PACK_GROUP:
+        raise FrameError(f"a tensor packed into {bits} bits, which cannot be")
     return values + values // PACK_GROUP * 2 * item
 
 
@@ -82,9 +82,9 @@ def encode(header: lane_pb2.FrameHeader, payload: Sequence[Buffer] = ()) -> byte
     return b"".join([encode_prefix(header, sum(len(view) for view in views)), *views])
 
 
-def decode_prefix(prefix: Buffer) -> tuple[int, int]:
-    """Header and payload lengths from PREFIX.size bytes. Raises FrameError over the limits."""
-    header_bytes, payload_bytes = PREFIX.unpack(prefix)
+def decode_prefix(data: Buffer, start: int = 0) -> tuple[int, int]:
+    """Header and payload lengths from the PREFIX.size bytes at start. Raises FrameError over the limits."""
+    header_bytes, payload_bytes = PREFIX.unpack_from(data, start)
     if header_bytes > MAX_HEADER_BYTES:
         raise FrameError(f"a header of {header_bytes} bytes, at most {MAX_HEADER_BYTES} are allowed")
     if payload_bytes > MAX_PAYLOAD_BYTES:
@@ -98,11 +98,14 @@ def decode_header(data: Buffer, payload_bytes: int) -> lane_pb2.FrameHeader:
         header = lane_pb2.FrameHeader.FromString(bytes(data))
     except Exception as error:
         raise FrameError("a header that cannot be read") from error
-    if len(header.tensors) > MAX_TENSORS:
-        raise FrameError(f"{len(header.tensors)} tensors in one frame, at most {MAX_TENSORS} are allowed")
+    tensors = header.tensors[:]
+    if len(tensors) > MAX_TENSORS:
+        raise FrameError(f"{len(tensors)} tensors in one frame, at most {MAX_TENSORS} are allowed")
     if len(header.rows) > MAX_ROWS or len(header.timings) > MAX_TIMINGS:
         raise FrameError(f"{len(header.rows)} rows and {len(header.timings)} timings in one frame")
-    expected = sum(tensor_bytes(tensor) for tensor in header.tensors)
+    expected = 0
+    for tensor in tensors:
+        expected += tensor_bytes(tensor)
     if expected != payload_bytes:
         raise FrameError(f"tensors of {expected} bytes but a payload of {payload_bytes}")
     return header

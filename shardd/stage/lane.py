@@ -93,21 +93,22 @@ class Lane:
             waiting: list[Buffer] = []
             size = 0
             for header, payload in frames:
-                views = [memoryview(part).cast("B") for part in payload]
-                payload_bytes = sum(len(view) for view in views)
+                payload_bytes = 0
+                for part in payload:
+                    payload_bytes += memoryview(part).nbytes
                 header.epoch = self._epoch
                 if not header.sent_ns:
                     header.sent_ns = time.monotonic_ns()
                 waiting.append(encode_prefix(header, payload_bytes))
                 size += len(waiting[-1]) + payload_bytes
                 if payload_bytes <= JOIN_BYTES:
-                    waiting += views
+                    waiting += payload
                 if size >= JOIN_BYTES:
                     self._write(memoryview(b"".join(waiting)))
                     waiting, size = [], 0
                 if payload_bytes > JOIN_BYTES:
-                    for view in views:
-                        self._write(view)
+                    for part in payload:
+                        self._write(memoryview(part).cast("B"))
             if waiting:
                 self._write(memoryview(b"".join(waiting)))
 
@@ -124,7 +125,8 @@ class Lane:
             self._ping_if_due()
             if not self._have(PREFIX.size, wake):
                 return None
-            header_bytes, payload_bytes = decode_prefix(self._take(PREFIX.size))
+            header_bytes, payload_bytes = decode_prefix(self._buffer, self._start)
+            self._start += PREFIX.size
             header = decode_header(self._take(header_bytes), payload_bytes)
             payload = memoryview(self._take(payload_bytes))
             arrived = time.monotonic_ns()
@@ -182,9 +184,10 @@ class Lane:
     def _have(self, size: int, wake: int) -> bool:
         """Waits until so many bytes are in the buffer; False where `wake` came before the first of them."""
         while self._end - self._start < size:
-            left = self._buffer[self._start : self._end]
-            self._buffer[: len(left)] = left
-            self._start, self._end = 0, len(left)
+            if self._start:
+                left = self._buffer[self._start : self._end]
+                self._buffer[: len(left)] = left
+                self._start, self._end = 0, len(left)
             count = self._receive_into(memoryview(self._buffer)[self._end :], wake if not self._end else -1)
             if count is None:
                 return False
@@ -193,8 +196,8 @@ class Lane:
 
     def _take(self, size: int) -> bytearray:
         """The next bytes of a frame that has begun: from the buffer, what is not there yet straight to its place."""
-        here = min(size, self._end - self._start)
-        data = self._buffer[self._start : self._start + here]
+        data = self._buffer[self._start : min(self._start + size, self._end)]
+        here = len(data)
         self._start += here
         if here < size:
             data += bytes(size - here)

@@ -3,7 +3,8 @@
 Three processes in a ring, joined by the lanes of a stage: mutual TLS 1.3 on loopback, a receiving thread each, the
 engine's inbox, the payload put where a stage's graph looks for it. Nothing is computed. A hop is counted from the
 moment the sender has its result until the receiver's compute thread has the input in place; what lanes add to a token
-is the three hops of a lap. Hot: each frame is passed on at once. After silence: each stage waits 10 ms before.
+is the three hops of a lap. Hot: each frame is passed on at once. After silence: each stage waits 10 ms before. The
+header is begun before the result is there, as the engine does it beside the evaluation; its end is in the hop.
 
 Then the parts of one hop, each measured alone: the header (protobuf, both ways), the copies, the socket (the same
 bytes over plain TCP by one thread, one way), TLS on top of it, and waking up: a thread that waits for the socket, and
@@ -33,7 +34,7 @@ from shardd.model.leaves import Form
 from shardd.model.places import Places
 from shardd.rpc import lane_pb2
 from shardd.stage.door import Door, dial
-from shardd.stage.frames import encode_prefix
+from shardd.stage.frames import decode_header, encode_prefix
 from shardd.stage.inbox import Inbox
 from shardd.stage.lane import Lane, LaneClosed
 from shardd.stage.work import Arrived
@@ -44,14 +45,20 @@ SILENCE_S = 0.010
 REPEATS = 5
 
 
-def step_header(position: int, width: int) -> lane_pb2.FrameHeader:
-    """A decode step's as the second stage sends it."""
+def begun_header(position: int) -> lane_pb2.FrameHeader:
+    """A decode step's as the second stage begins it, with the first stage's times."""
     header = lane_pb2.FrameHeader(kind=lane_pb2.STEP, count=1, sample=True)
     header.rows.add(sequence=1 << 60, position=position)
-    header.tensors.add(dtype=lane_pb2.FLOAT32, shape=[1, 1, width])
-    for stage in range(2):
-        header.timings.add(stage=stage, hop_us=80, queue_us=20, compute_us=5000, serialise_us=30, kv_bytes=1 << 20)
+    header.timings.add(stage=0, hop_us=80, queue_us=20, compute_us=5000, serialise_us=30, kv_bytes=1 << 20)
+    header.timings.add(stage=1, hop_us=80, queue_us=20)
     return header
+
+
+def end_header(header: lane_pb2.FrameHeader, tensor: lane_pb2.Tensor) -> None:
+    """What is known only when the result is there."""
+    timing = header.timings[-1]
+    timing.compute_us, timing.kv_bytes, timing.serialise_us = 5000, 1 << 20, 30
+    header.tensors.append(tensor)
 
 
 def member(pipe: Connection, identity: Identity, previous_pem: bytes, next_pem: bytes, width: int) -> None:
@@ -79,12 +86,14 @@ def member(pipe: Connection, identity: Identity, previous_pem: bytes, next_pem: 
         places.fill([event.frame.payload])
         return (time.monotonic_ns() - event.frame.header.sequence) / 1000
 
+    tensor = lane_pb2.Tensor(dtype=lane_pb2.FLOAT32, shape=[1, 1, width])
+
     def give(lap: int, silence: float) -> None:
+        header = begun_header(lap)
         if silence:
             time.sleep(silence)
-        had = time.monotonic_ns()
-        header = step_header(lap, width)
-        header.sequence = had
+        header.sequence = time.monotonic_ns()
+        end_header(header, tensor)
         following.send(header, payload)
 
     while (order := pipe.recv()) is not None:
@@ -164,8 +173,9 @@ def tls_pair() -> tuple[ssl.SSLSocket, ssl.SSLSocket, socket.socket, socket.sock
 
 def parts(width: int) -> dict[str, float]:
     """Microseconds of the parts of one hop."""
-    header = step_header(100, width)
-    encoded = header.SerializeToString()
+    tensor = lane_pb2.Tensor(dtype=lane_pb2.FLOAT32, shape=[1, 1, width])
+    header = begun_header(100)
+    end_header(header, tensor)
     values = mx.zeros((width,))
     mx.eval(values)
     prefix = encode_prefix(header, values.nbytes)
@@ -178,6 +188,10 @@ def parts(width: int) -> dict[str, float]:
         bytearray(values.nbytes)
         places.fill([received])
 
+    def headers() -> None:
+        end_header(begun_header(100), tensor)
+        decode_header(header.SerializeToString(), values.nbytes)
+
     tls_near, tls_far, near, far = tls_pair()
 
     def one_way(sender: socket.socket, receiver: socket.socket) -> None:
@@ -188,7 +202,7 @@ def parts(width: int) -> dict[str, float]:
 
     plain = timed(lambda: one_way(near, far))
     return {
-        "header": timed(lambda: (step_header(100, width).SerializeToString(), header.FromString(encoded))),
+        "header": timed(headers),
         "copies": timed(copies),
         "socket": plain,
         "TLS": timed(lambda: one_way(tls_near, tls_far)) - plain,

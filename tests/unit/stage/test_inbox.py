@@ -46,8 +46,8 @@ class Joined:
     def close(self) -> None:
         self.inbox.give_back()
         self.lane.close()
-        self._pongs.join(5)
-        self.over.wait(5)
+        self._pongs.join(60)
+        self.over.wait(60)
         self.lane.dispose()
         self.door.close()
 
@@ -82,7 +82,6 @@ def number_of(event: object) -> int:
     return event.frame.header.sequence
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("busy", [0.0, 0.3, 1.0], ids=["always waits", "sometimes works", "always works"])
 def test_frames_come_in_order_whoever_reads(joined: Joined, busy: float) -> None:
     chance = random.Random(7)
@@ -98,10 +97,9 @@ def test_frames_come_in_order_whoever_reads(joined: Joined, busy: float) -> None
             joined.inbox.give_back()
             if number % 50 == 0:
                 time.sleep(0.005)  # a step
-    sender.join(5)
+    sender.join(60)
 
 
-@pytest.mark.timeout(120)
 def test_what_others_put_wakes_a_thread_that_waits_for_the_lane(joined: Joined) -> None:
     joined.send(0)
     assert number_of(joined.inbox.get()) == 0
@@ -115,7 +113,6 @@ def test_what_others_put_wakes_a_thread_that_waits_for_the_lane(joined: Joined) 
             assert number_of(joined.inbox.get()) == number
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("waits", [True, False], ids=["while it waits", "while it works"])
 def test_the_end_of_the_lane_is_told_by_its_own_thread(joined: Joined, waits: bool) -> None:
     joined.send(1)
@@ -124,14 +121,13 @@ def test_the_end_of_the_lane_is_told_by_its_own_thread(joined: Joined, waits: bo
         joined.inbox.give_back()
     threading.Timer(0.05, joined.lane.close).start()
     assert joined.inbox.get() == Lost("")
-    assert joined.over.wait(5) and joined.ended
+    assert joined.over.wait(60) and joined.ended
 
 
-@pytest.mark.timeout(120)
 def test_a_frame_that_breaks_the_rules_ends_the_lane(joined: Joined) -> None:
     joined.refuse = 2
     joined.send(1)
     assert number_of(joined.inbox.get()) == 1
     joined.send(2)
     assert joined.inbox.get() == Lost("")
-    assert joined.over.wait(5) and joined.ended == ["a frame nobody wants"]
+    assert joined.over.wait(60) and joined.ended == ["a frame nobody wants"]

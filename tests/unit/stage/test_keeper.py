@@ -25,7 +25,6 @@ PROMPT = [(7 * number) % 1000 for number in range(300)]
 RANGES = [(0, 2), (3, 5), (6, 7)]
 
 pytestmark = [
-    pytest.mark.timeout(120),
     pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is absent"),
 ]
 
@@ -113,7 +112,7 @@ class Ring:
     def recall(self, number: int) -> bool:
         self.keepers[0].recall(number)
         while not self.answers:
-            event = self.events.get(timeout=20)
+            event = self.events.get(timeout=60)
             assert isinstance(event, Task)
             event.run()
         assert self.answers[0][0] == number

@@ -53,7 +53,7 @@ def test_frames_both_ways_and_large(ends: Ends) -> None:
     token = secrets.token_bytes(32)
     ends.door.admit(token, ends.caller.certificate_pem, controller=False)
     sender = ends.dial(token)
-    receiver, name = ends.lanes.get(timeout=5)
+    receiver, name = ends.lanes.get(timeout=60)
     assert name == ""
     payload = secrets.token_bytes(300_000)
     answers = threading.Thread(target=refused, args=(sender,))  # answers the pings until the lane ends
@@ -67,7 +67,7 @@ def test_frames_both_ways_and_large(ends: Ends) -> None:
         assert bytes(frame.payload) == part and frame.header.epoch == EPOCH
     assert receiver.clock.round_trip_ns > 0
     receiver.dispose()
-    answers.join(5)
+    answers.join(60)
     ends.door.close()
 
 
@@ -109,7 +109,7 @@ def test_a_lane_is_for_one_machine_in_one_deployment(strict: Ends, who: Identity
     assert strict.lanes.empty()
     for friend, valid in ((NEIGHBOUR, WORKER_TOKEN), (CONTROLLER, CONTROLLER_TOKEN)):  # whom it was meant for still may
         lane = dial(["127.0.0.1"], strict.door.port, friend, strict.identity.certificate_pem, valid, EPOCH)
-        inside, name = strict.lanes.get(timeout=30)
+        inside, name = strict.lanes.get(timeout=60)
         assert name == (lane_id(valid) if friend is CONTROLLER else "")
         lane.dispose()
         inside.dispose()
@@ -121,7 +121,7 @@ def test_a_token_opens_once(strict: Ends) -> None:
     strict.door.admit(token, strict.caller.certificate_pem, controller=True)
     strict.door.admit(another, strict.caller.certificate_pem, controller=True)
     first = strict.dial(token)
-    lane, _ = strict.lanes.get(timeout=30)
+    lane, _ = strict.lanes.get(timeout=60)
     assert not knock(strict, strict.caller, token)
     assert strict.lanes.empty()
     first.dispose()
@@ -138,7 +138,7 @@ def test_in_another_deployment_the_former_one_opens_nothing(strict: Ends) -> Non
     assert not knock(strict, strict.caller, token, EPOCH + 1)
     assert not knock(strict, strict.caller, fresh, EPOCH)
     lane = strict.dial(fresh, EPOCH + 1)
-    inside, _ = strict.lanes.get(timeout=30)
+    inside, _ = strict.lanes.get(timeout=60)
     lane.dispose()
     inside.dispose()
     strict.door.close()
@@ -156,7 +156,7 @@ def test_a_lane_on_which_nothing_comes_is_given_up(ends: Ends) -> None:
     token = secrets.token_bytes(32)
     ends.door.admit(token, ends.caller.certificate_pem, controller=False)
     silent = ends.dial(token)  # nobody reads it, so nobody answers the pings
-    lane, _ = ends.lanes.get(timeout=30)
+    lane, _ = ends.lanes.get(timeout=60)
     suspected = threading.Event()
     lane.on_silence = suspected.set
     with pytest.raises(LaneClosed, match="nothing has come"):
@@ -171,12 +171,12 @@ def test_a_token_may_come_after_the_lane_that_shows_it(ends: Ends) -> None:
     ends.door.admit(secrets.token_bytes(32), ends.caller.certificate_pem, controller=False)
     lane = ends.dial(token)
     ends.door.admit(token, ends.caller.certificate_pem, controller=False)
-    receiver, _ = ends.lanes.get(timeout=30)
+    receiver, _ = ends.lanes.get(timeout=60)
     reading = threading.Thread(target=refused, args=(receiver,))
     reading.start()
     lane.await_first(30)
     lane.dispose()
-    reading.join(30)
+    reading.join(60)
 
 
 def test_a_lane_that_is_refused_says_so_before_it_is_used(strict: Ends) -> None:
