@@ -216,7 +216,7 @@ def _take_token(state: Answer, frame: Frame, detokenizer: Detokenizer, matcher: 
 
 
 def _with_text(update: TokenEvent, more: str) -> TokenEvent:
-    return replace(update, text=update.text + more)
+    return update._replace(text=update.text + more)
 
 
 def _result(state: Answer, deployment: Deployment, inventory: Inventory) -> GenerationResult:

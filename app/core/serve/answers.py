@@ -6,13 +6,14 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from app.core.errors import SentenceError
 from app.core.generation.request import GenerationRequest, GenerationResult, TokenEvent
 from app.core.serve.openai import (
     ApiError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 MOST_BODY_BYTES = 16 << 20
 DONE = "data: [DONE]\n\n"
+COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(slots=True)
@@ -169,23 +171,15 @@ class Answers:
         streams: Sequence[AsyncIterator[Any]],
         firsts: Sequence[Any],
     ) -> AsyncIterator[str]:
-        updates: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
-
-        async def follow(index: int) -> None:
-            await updates.put((index, firsts[index]))
-            async for update in streams[index]:
-                await updates.put((index, update))
-
-        tasks = [asyncio.create_task(follow(index)) for index in range(len(streams))]
         results: list[GenerationResult] = []
+        updates = _together(streams, firsts)
         try:
             for index, request in enumerate(requests):
                 if order.chat:
                     yield _event(envelope.first(index))
                 elif order.echo:
                     yield _event(envelope.text(index, request.prompt, None))
-            while len(results) < len(streams):
-                index, update = await updates.get()
+            async for index, update in updates:
                 if isinstance(update, TokenEvent):
                     logprobs = await self._logprobs(order, [update]) if update.logprob is not None else None
                     if update.text or logprobs:
@@ -196,13 +190,15 @@ class Answers:
                         yield _event(error_object(_cause(update), "server_error"))
                         return
                     yield _event(envelope.last(index, finish_reason_of(update)))
+                    if len(results) == len(streams):
+                        break
             if order.usage:
                 yield _event(envelope.chunk([], usage_of(results, order.choices)))
             yield DONE
+        except SentenceError as error:
+            yield _event(error_object(str(error), "server_error"))
         finally:  # also when the client went away: every sequence stops at its next token
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await updates.aclose()
             for stream in streams:
                 await stream.aclose()  # type: ignore[attr-defined]
 
@@ -218,8 +214,39 @@ class Answers:
 # -- small things ----------------------------------------------------------------------------------------------------
 
 
+async def _together(streams: Sequence[AsyncIterator[Any]], firsts: Sequence[Any]) -> AsyncGenerator[tuple[int, Any]]:
+    """The updates of several streams as they come, each with its stream's index. firsts: what came of each already.
+    Raises what they raise."""
+    for each in enumerate(firsts):
+        yield each
+    if len(streams) == 1:  # nothing to wait for beside it
+        async for update in streams[0]:
+            yield 0, update
+        return
+    updates: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
+
+    async def follow(index: int) -> None:
+        try:
+            async for update in streams[index]:
+                await updates.put((index, update))
+        except Exception as error:
+            await updates.put((index, error))
+
+    tasks = [asyncio.create_task(follow(index)) for index in range(len(streams))]
+    try:
+        while True:
+            index, update = await updates.get()
+            if isinstance(update, Exception):
+                raise update
+            yield index, update
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def _event(body: Mapping[str, Any]) -> str:
-    return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n"
+    return f"data: {COMPACT.encode(body)}\n\n"
 
 
 def error_response(

@@ -37,8 +37,8 @@ class ApiError(UsageError):
         self.status = status
 
 
-def failure(cause: str, chat: bool, refusal: lane_pb2.Refusal = lane_pb2.REFUSAL_UNSPECIFIED) -> ApiError:
-    """What to say of an answer that could not be written. refusal: where it was never begun, why."""
+def failure(cause: str, chat: bool, refusal: int = lane_pb2.REFUSAL_UNSPECIFIED) -> ApiError:
+    """What to say of an answer that could not be written. refusal: why it was never begun, a lane_pb2.Refusal."""
     asked = "messages" if chat else "prompt"
     match refusal:
         case lane_pb2.PROMPT_TOO_LONG:
