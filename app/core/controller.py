@@ -29,6 +29,7 @@ from app.core.deployment.replanning import Means
 from app.core.deployment.review import NodeMove
 from app.core.deployment.serving import Serving
 from app.core.deployment.sparing import Spares
+from app.core.deployment.turns import Turns
 from app.core.errors import ShardboardError
 from app.core.generation.request import GenerationRequest, GenerationUpdate
 from app.core.generation.session import answer, prompt_ids
@@ -111,6 +112,7 @@ class Controller:
             self._cluster.refresh_stages,
             self._changed,
             Changing(paths.changing),
+            Turns(paths.turns),
         )
         self._recovery = Recovery(self._serving, self._nodes, self._log, self._means)
         self._spares = Spares(self._serving, self._nodes, self._log, self._means, self._changed)
@@ -335,7 +337,6 @@ class Controller:
         """Takes up a deployment of this controller that already runs on the nodes, also what is left of one: it is made
         whole again, where mend says so. wanted: for that, layers may move to other machines; else only when somebody
         asks. Raises ShardboardError."""
-        await self._cluster.refresh_stages()
         await self._deployer.attach(self.choose_model, mend=mend, wanted=wanted)
         if mend:
             await self._deployer.tidy()
@@ -428,6 +429,8 @@ class Controller:
             self._recovery.lost(name, stopped_text(name, stage), here=True)
         elif stage.apart:
             self._recovery.check_ring()
+        elif stage.joined:
+            self._recovery.joined()
 
     def _found(self) -> None:
         if self._discovery:

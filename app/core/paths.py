@@ -37,6 +37,11 @@ class ControllerPaths:
         return self.data / "changing.lock"
 
     @property
+    def turns(self) -> Path:
+        """Held by the program that changes it at this moment, with a count of such changes."""
+        return self.data / "turns.lock"
+
+    @property
     def conversations(self) -> Path:
         return self.data / "conversations.sqlite"
 

@@ -69,6 +69,14 @@ class Released:
         if self.of(controller):
             self._put(tuple(stage for stage in self._stages if stage.controller != controller))
 
+    def forget_stage(self, controller: str, stage_id: str) -> bool:
+        """It knows of this one and wants nothing of it any more; whether it was noted."""
+        rest = tuple(each for each in self._stages if (each.controller, each.stage_id) != (controller, stage_id))
+        noted = len(rest) < len(self._stages)
+        if noted:
+            self._put(rest)
+        return noted
+
     def hand_over(self, former: str, controller: str) -> None:
         if self.of(former):
             self._put(

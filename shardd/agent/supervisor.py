@@ -182,8 +182,11 @@ class Supervisor:
         self._update(running, replace(record, request=placed, apart=False, joined=False))  # all its lanes end
         self._on_event(running.record, "")
 
-    async def unload(self, stage_id: str) -> int:
-        """Ends the stage; answers the bytes of weights that it held."""
+    async def unload(self, stage_id: str, controller: str) -> int:
+        """Ends the stage; answers the bytes of weights that it held. One that was unloaded while this controller was
+        away is forgotten."""
+        if self.released.forget_stage(controller, stage_id):
+            return 0
         running = self._get(stage_id)
         running.stopping = True
         await running.process.stop()

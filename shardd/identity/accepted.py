@@ -26,14 +26,20 @@ def is_accepted(identity: Identity, certificate_pem: bytes, address: str, port: 
     Blocks for at most `timeout` seconds where `address` is an IP address.
     """
     began = time.monotonic()
+
+    def left() -> float:
+        return max(0.001, began + timeout - time.monotonic())
+
     try:
         context = client_context(identity, certificate_pem)
         context.set_alpn_protocols(["h2"])
         with (
             socket.create_connection((address, port), timeout) as connection,
-            context.wrap_socket(connection, server_hostname=None) as secured,
+            context.wrap_socket(connection, server_hostname=None, do_handshake_on_connect=False) as secured,
         ):
-            secured.settimeout(max(0.001, began + timeout - time.monotonic()))
+            secured.settimeout(left())
+            secured.do_handshake()
+            secured.settimeout(left())
             with suppress(ConnectionError):  # it hung up while our greeting was on its way
                 secured.sendall(_GREETING)  # in TLS 1.3 the verdict on our certificate comes after the handshake
                 if secured.recv(1):

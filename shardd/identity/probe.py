@@ -45,6 +45,7 @@ def probe(address: str, port: int, timeout: float) -> ProbeResult:
     each of its addresses gets that long.
     """
     deadline = time.monotonic() + timeout
+    context = _probe_context()
     try:
         connection = socket.create_connection((address, port), timeout)
     except (TimeoutError, BlockingIOError):
@@ -55,12 +56,13 @@ def probe(address: str, port: int, timeout: float) -> ProbeResult:
         return ProbeResult(ProbeOutcome.UNREACHABLE)
     with connection:
         connection.settimeout(max(0.001, deadline - time.monotonic()))
-        return _handshake(connection)
+        return _handshake(context, connection)
 
 
-def _handshake(connection: socket.socket) -> ProbeResult:
+def _handshake(context: ssl.SSLContext, connection: socket.socket) -> ProbeResult:
     try:
-        with _probe_context().wrap_socket(connection, server_hostname=TLS_NAME) as secured:
+        connection.getpeername()  # where it was reset already, wrap_socket would leave a socket of its own open
+        with context.wrap_socket(connection, server_hostname=TLS_NAME) as secured:
             certificate = secured.getpeercert(binary_form=True)
     except TimeoutError:
         return ProbeResult(ProbeOutcome.SILENT)

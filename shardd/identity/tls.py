@@ -5,9 +5,11 @@ refused learns it from its first read, as an `ssl.SSLError`. gRPC has its own cr
 `throwaway_root_pem`.
 """
 
+import contextlib
+import os
 import secrets
 import ssl
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
 
 from cryptography.hazmat.primitives import serialization
 
@@ -35,6 +37,8 @@ __all__ = [
     "server_context",
     "throwaway_root_pem",
 ]
+
+_PIPE_BYTES = 4096  # POSIX grants no more to one write that may not block
 
 
 def server_context(identity: Identity, peers: Sequence[bytes]) -> ssl.SSLContext:
@@ -123,7 +127,32 @@ def _context(protocol: int, identity: Identity, peers: Sequence[bytes]) -> ssl.S
 
 
 def _load_own(context: ssl.SSLContext, identity: Identity) -> None:
-    # Python's ssl takes keys only from files: this one is encrypted, so that a crash leaves nothing of use.
+    # Python's ssl takes keys only from files. A pipe is one that no full disk refuses, and of which nothing is left.
+    try:
+        with _as_file(identity.certificate_pem) as certificate, _as_file(identity.key_pem) as key_file:
+            context.load_cert_chain(certificate, key_file)
+    except OSError:
+        _load_from_disk(context, identity)
+
+
+@contextlib.contextmanager
+def _as_file(data: bytes) -> Generator[str]:
+    """A path under which these bytes can be read once. Raises OSError, also where they may not fit into a pipe."""
+    if len(data) > _PIPE_BYTES:
+        raise OSError("it may not fit into a pipe")
+    reader, writer = os.pipe()
+    try:
+        try:
+            os.write(writer, data)
+        finally:
+            os.close(writer)
+        yield f"/dev/fd/{reader}"
+    finally:
+        os.close(reader)
+
+
+def _load_from_disk(context: ssl.SSLContext, identity: Identity) -> None:
+    # Encrypted, so that a crash leaves nothing of use.
     password = secrets.token_bytes(24).hex().encode()
     key = serialization.load_pem_private_key(identity.key_pem, password=None)
     encrypted = key.private_bytes(

@@ -102,9 +102,10 @@ class Stages(StagesServicer):
         return agent_pb2.LaneGrant(port=port, token=token)
 
     async def UnloadStage(self, request: agent_pb2.UnloadStageRequest, context: Context) -> agent_pb2.UnloadStageReply:
-        await self._own(request.stage_id, context)
+        caller = await self._own(request.stage_id, context)
         try:
-            return agent_pb2.UnloadStageReply(freed_bytes=await self._supervisor.unload(request.stage_id))
+            freed_bytes = await self._supervisor.unload(request.stage_id, caller.fingerprint)
+            return agent_pb2.UnloadStageReply(freed_bytes=freed_bytes)
         except StageError as error:
             await _refuse(context, str(error))
 
@@ -134,7 +135,11 @@ class Stages(StagesServicer):
                 yield agent_pb2.StageEvent(stage=stage, message=stage.cause)
             while True:
                 record, message = await queue.get()
-                yield agent_pb2.StageEvent(stage=self._message(record), message=message)
+                stage = self._message(record)
+                if record.state == agent_pb2.STAGE_STATE_UNLOADED:  # it may be back before the last of them has ended
+                    noted = (each for each in self._released_of(context) if each.stage_id == record.stage_id)
+                    stage = next(noted, stage)
+                yield agent_pb2.StageEvent(stage=stage, message=stage.cause if stage.released else message)
 
     async def _follow(
         self, records: AsyncIterator[StageRecord], context: Context
@@ -170,13 +175,14 @@ class Stages(StagesServicer):
             await _refuse(context, "This machine is not paired with this controller.")
         return caller
 
-    async def _own(self, stage_id: str, context: Context) -> None:
-        """Refuses a controller that did not deploy the stage."""
+    async def _own(self, stage_id: str, context: Context) -> TrustedPeer:
+        """The caller. Refuses a controller that did not deploy the stage."""
         caller = await self._caller(context)
         owners = {r.request.deployed_by for r in self._supervisor.records() if r.stage_id == stage_id}
         if owners and caller.fingerprint not in owners:
             names = " and ".join(sorted(self._name_of(owner) for owner in owners))
             await _refuse(context, f"{names} deployed this stage. Ask there.")
+        return caller
 
 
 def _message(record: StageRecord, deployed_by_name: str) -> agent_pb2.Stage:

@@ -1,8 +1,8 @@
 """The controller under test, as a process that can be killed: it keeps several greedy answers going, tells of each.
 
 `python -m tests.faults.driver` reads one order (JSON) from stdin, then commands a line each: {"ask": streams},
-{"deploy": "a=0-3,b=4-11"}, {"stop": true}. It writes a JSON line for whatever happens, with the time of the clock that
-all processes share.
+{"deploy": "a=0-3,b=4-11"}, {"look": true}, {"stop": true}. It writes a JSON line for whatever happens, with the time of
+the clock that all processes share.
 """
 
 from __future__ import annotations
@@ -111,10 +111,19 @@ class Driver:
             command = json.loads(line)
             if "stop" in command:
                 return
-            if "ask" in command:
+            if "look" in command:
+                self._look()
+            elif "ask" in command:
                 self._ask_on(command["ask"])
             else:
                 await self._deploy(command["deploy"])
+
+    def _look(self) -> None:
+        """What the machines say of their stages just now."""
+        for node in self._controller.nodes.values():
+            for stage in node.beat.stages if node.beat else ():
+                facts = {"sequences": stage.sequences, "queue": stage.queue_depth, "steps": stage.steps}
+                tell("stage", node=node.name, **facts)
 
     def _ask_on(self, streams: int) -> None:
         self._loops += [asyncio.create_task(self._ask_again(number)) for number in range(streams)]

@@ -28,9 +28,10 @@ KINDS = {  # how often each is drawn, beside the others
     "loss": 2,
     "full disk": 1,
     "kill controller": 2,
+    "freeze controller": 1,  # as a laptop that is closed for a while
 }
 NEEDS_LINKS = ("cut", "cut lane", "cut controller", "half-open", "delay", "loss", "full disk")
-PLENTY_BYTES = 1 << 30
+OF_CONTROLLER = ("kill controller", "freeze controller")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Fault:
     loss: float = 0.0
 
     def words(self, names: Sequence[str]) -> str:
-        where = "" if self.kind == "kill controller" else f" {names[self.machine]}"
+        where = "" if self.kind in OF_CONTROLLER else f" {names[self.machine]}"
         if self.kind == "cut lane":
             where += f"-{names[self.other]}"
         strength = f" {self.delay_ms:.0f} ms" if self.delay_ms else f" {self.loss:.0%}" if self.loss else ""
@@ -68,7 +69,7 @@ def draw(chance: random.Random, machines: int, *, links: bool, used: Sequence[in
 
 
 class Striker:
-    """Does faults to machines. The controller's own death is the run's business."""
+    """Does faults to machines. The controller's own are the run's business."""
 
     def __init__(self, machines: Sequence[Machine], network: Network | None) -> None:
         self._machines = machines
@@ -100,7 +101,8 @@ class Striker:
             case "freeze stage" | "freeze agent" | "freeze machine":
                 self._signal([*machine.agent(), *machine.stages(all_here=True)], signal.SIGCONT)
             case "kill agent":
-                await machine.start()
+                if not machine.agent():  # nor started again by another fault's end
+                    await machine.start()
             case "full disk":
                 machine.free_disk()
             case "kill stage":

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -152,14 +153,21 @@ class Run:
             await asyncio.sleep(min(fault.hold_s, 1.0))
             await self._start_driver([], stories)
             return
-        await self._striker.strike(fault)
-        holding = asyncio.create_task(self._hold(fault))
+        if fault.kind == "freeze controller":
+            assert self._driver is not None
+            self._driver.send_signal(signal.SIGSTOP)
+        else:
+            await self._striker.strike(fault)
+        holding = asyncio.create_task(self._hold(fault, self._driver))
         self._holding.add(holding)
         holding.add_done_callback(self._holding.discard)
 
-    async def _hold(self, fault: Fault) -> None:
+    async def _hold(self, fault: Fault, driver: asyncio.subprocess.Process | None) -> None:
         await asyncio.sleep(fault.hold_s)
-        await self._striker.undo(fault)
+        if fault.kind != "freeze controller":
+            await self._striker.undo(fault)
+        elif driver is not None and driver.returncode is None:  # nor killed meanwhile
+            driver.send_signal(signal.SIGCONT)
 
     async def _move(self) -> None:
         """The layers are placed anew, on three to five machines; now and then a fault strikes meanwhile."""
@@ -258,6 +266,9 @@ class Run:
         """Everything is told to stop, and must."""
         assert self._driver is not None and self._listening is not None
         if self.ledger.failures:
+            with contextlib.suppress(OSError):  # it may be gone
+                self._tell({"look": True})
+                await asyncio.sleep(1.0)
             for machine in self._machines:
                 if not machine.agent():
                     log = (self._folder / f"{machine.name}.log").read_text(errors="replace")

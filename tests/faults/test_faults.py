@@ -26,7 +26,6 @@ def run(module: str, *arguments: str, seconds: float = 280) -> subprocess.Comple
     return done
 
 
-@pytest.mark.timeout(300)
 def test_answers_outlive_what_they_run_on() -> None:
     done = run("tests.faults", "--machines", "3", "--streams", "2", "--faults", "2", "--seed", "20",
                "--pairs", "0", "--moves", "0", "--only", "kill stage,kill agent,cut,freeze machine")  # fmt: skip
@@ -34,19 +33,16 @@ def test_answers_outlive_what_they_run_on() -> None:
 
 
 @pytest.mark.in_turn
-@pytest.mark.timeout(300)
 def test_faults_of_every_kind() -> None:
     assert run("tests.faults", "--faults", "12", "--minutes", "2").returncode == 0
 
 
 @pytest.mark.in_turn
-@pytest.mark.timeout(300)
 def test_without_namespaces() -> None:
     assert run("tests.faults", "--machines", "3", "--faults", "3", "--no-network").returncode == 0
 
 
 @pytest.mark.in_turn
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("what", ["loss", "push", "idle", "prefill"])
 def test_nobody_is_given_up_for_being_slow(what: str, shared: Path) -> None:
     done = run("tests.faults.calm", what)

@@ -18,7 +18,6 @@ from shardd.rpc.options import channel_credentials, channel_options
 from tests.fuzz.calls import storm
 
 
-@pytest.mark.timeout(210)
 async def test_an_agent_survives_every_call(tmp_path: Path) -> None:
     """Longer by hand: `python -m tests.fuzz --calls --minutes 60`."""
     seen = await storm(tmp_path / "agents", 1, lambda rounds: rounds < 3)

@@ -60,7 +60,6 @@ def test_the_corpus_is_what_it_should_be() -> None:
     assert max(len(text) for _, text in made) == 1 << 20
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("answer", [True, False], ids=["answered", "asked"])
 def test_nothing_is_fetched_or_opened(
     theme: Theme,  # noqa: F811

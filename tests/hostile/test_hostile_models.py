@@ -88,7 +88,6 @@ def test_a_survey_refuses_it_or_takes_no_harm(zoo: Zoo, usual_bytes: int, hostil
     assert not zoo.canary.exists()
 
 
-@pytest.mark.timeout(180)
 def test_tokenizers_and_templates(zoo: Zoo) -> None:
     """One process loads them all, so that what one leaves behind counts as well."""
     folders = [str(zoo.folder(name)) for name in ("good", *(each.name for each in DIRECTORIES))]
@@ -111,7 +110,6 @@ def test_tokenizers_and_templates(zoo: Zoo) -> None:
     assert not zoo.canary.exists()
 
 
-@pytest.mark.timeout(180)
 async def test_choosing_and_deploying_one(zoo: Zoo, tmp_path: Path) -> None:
     """Through the controller, with a real agent: what cannot be used is refused before a byte moves."""
     paths = controller_paths(tmp_path / "controller")

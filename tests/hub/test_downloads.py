@@ -23,7 +23,6 @@ from tests.hub.conftest import REPO, Command
 from tests.hub.server import TOKEN, LoopbackHub
 
 WEIGHTS = "model.safetensors"
-pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(autouse=True)
@@ -191,48 +190,48 @@ def test_the_command_line_goes_on_after_kill_9(hub: LoopbackHub, repository: Pat
     assert json.loads(out)["state"] == "done"
     # What was in flight at each kill comes again, and nothing else.
     assert hub.sent_from_cdn < 2 * size_of(repository), seed
-    shown = command("models", "show", REPO, "--json", HF_HUB_OFFLINE="1").communicate(timeout=30)[0]
+    shown = command("models", "show", REPO, "--json", HF_HUB_OFFLINE="1").communicate(timeout=100)[0]
     assert json.loads(shown)["layers"] == 12
-    removed = command("models", "remove", REPO).communicate(timeout=30)[0]
+    removed = command("models", "remove", REPO).communicate(timeout=100)[0]
     assert "was deleted" in removed
 
 
 def test_search_and_show_read_no_weights(hub: LoopbackHub, repository: Path, command: Command) -> None:
     hub.add_repository("somebody/tiny-shardboard-4bit", repository, gated=True, downloads=100)
-    found = json.loads(command("models", "search", "shardboard", "--json").communicate(timeout=30)[0])["models"]
+    found = json.loads(command("models", "search", "shardboard", "--json").communicate(timeout=100)[0])["models"]
     assert [each["repo"] for each in found] == [REPO, "somebody/tiny-shardboard-4bit"], "mlx-community first"
     assert found[1]["gated"] and found[1]["quantization"] == "4-bit" and found[0]["licence"] == "mit"
-    shown = json.loads(command("models", "show", REPO, "--json").communicate(timeout=30)[0])
-    here = json.loads(command("models", "show", "--json").communicate(timeout=30)[0])
+    shown = json.loads(command("models", "show", REPO, "--json").communicate(timeout=100)[0])
+    here = json.loads(command("models", "show", "--json").communicate(timeout=100)[0])
     assert shown["units"] == here["units"] and shown["kv_bytes_per_token"] == here["kv_bytes_per_token"]
     assert shown["chat_template"] is True and here["chat_template"] is True
     assert hub.sent_from_cdn < 200_000, "headers alone"
     before = len(hub.requests)
-    command("models", "show", REPO).communicate(timeout=30)
+    command("models", "show", REPO).communicate(timeout=100)
     assert hub.sent_from_cdn < 200_000 and len(hub.requests) - before <= 4, "known from the last time"
     planned = command("plan", f"{hub.endpoint}/{REPO}", "--node", "a=2GB", "--node", "b=2GB", "--json")
-    assert json.loads(planned.communicate(timeout=30)[0])["fits"] is True
+    assert json.loads(planned.communicate(timeout=100)[0])["fits"] is True
 
 
 def test_without_a_network_everything_on_disk_works(hub: LoopbackHub, repository: Path, command: Command) -> None:
     hub.faults.down = True
-    listed = json.loads(command("models", "--json").communicate(timeout=30)[0])
+    listed = json.loads(command("models", "--json").communicate(timeout=100)[0])
     assert [model["name"] for model in listed["models"]] == ["shardboard-tiny"]
-    assert command("models", "show").wait(30) == 0
+    assert command("models", "show").wait(100) == 0
     process = command("models", "search", "tiny")
-    assert "The hub cannot be reached" in process.communicate(timeout=30)[1] and process.returncode == 1
+    assert "The hub cannot be reached" in process.communicate(timeout=100)[1] and process.returncode == 1
 
 
 def test_folders_and_tokens(hub: LoopbackHub, repository: Path, command: Command, tmp_path: Path) -> None:
     added = command("models", "add", str(repository.parent))
-    assert "upstream" in added.communicate(timeout=30)[0]
-    assert command("models", "show", "upstream").wait(30) == 0
-    assert "Nothing in it was deleted" in command("models", "remove", "upstream").communicate(timeout=30)[0]
+    assert "upstream" in added.communicate(timeout=100)[0]
+    assert command("models", "show", "upstream").wait(100) == 0
+    assert "Nothing in it was deleted" in command("models", "remove", "upstream").communicate(timeout=100)[0]
     assert (repository / WEIGHTS).is_file()
-    assert "left alone" in command("models", "remove", "shardboard-tiny").communicate(timeout=30)[1]
+    assert "left alone" in command("models", "remove", "shardboard-tiny").communicate(timeout=100)[1]
     hub.repositories[REPO].gated = True
     set_token = command("models", "token", "--set")
-    assert "A token is known" in set_token.communicate(TOKEN + "\n", timeout=30)[0]
+    assert "A token is known" in set_token.communicate(TOKEN + "\n", timeout=100)[0]
     assert (tmp_path / "data" / "hub-token").stat().st_mode & 0o777 == 0o600
-    assert command("models", "pull", REPO).wait(30) == 0
-    assert "No token" in command("models", "token", "--forget").communicate(timeout=30)[0]
+    assert command("models", "pull", REPO).wait(100) == 0
+    assert "No token" in command("models", "token", "--forget").communicate(timeout=100)[0]

@@ -19,6 +19,7 @@ from app.core.controller import Controller
 from app.core.generation.request import GenerationRequest, Message, Sampling
 from tests.agents import Agent, stop_all
 from tests.clusters import deployed
+from tests.process.programs import Program
 
 Opener = Callable[..., AbstractAsyncContextManager[Controller]]
 
@@ -27,6 +28,20 @@ Opener = Callable[..., AbstractAsyncContextManager[Controller]]
 def cluster(tmp_path: Path) -> Opener:
     """`async with cluster(model, agents, place=None) as controller`: real agents with the model deployed."""
     return partial(deployed, folder=tmp_path / "controller")
+
+
+@pytest.fixture
+def program() -> Iterator[Callable[..., Program]]:
+    """`program(folder, agents)`: a controller in a process of its own."""
+    started: list[Program] = []
+
+    def start(*arguments: Any) -> Program:
+        started.append(Program(*arguments))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
 
 
 @pytest.fixture
@@ -46,7 +61,7 @@ def chat(text: str, **sampling: Any) -> GenerationRequest:
     return GenerationRequest(messages=(Message("user", text),), sampling=Sampling(**sampling), max_tokens=64)
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Waits until a condition that changes by itself holds."""
 
     async def poll() -> None:
@@ -67,7 +82,7 @@ class Finished:
         return json.loads(self.out)
 
 
-def shardboard(*arguments: str, timeout: float = 90) -> Finished:
+def shardboard(*arguments: str, timeout: float = 240) -> Finished:
     """Runs the real command line."""
     done = subprocess.run(
         [sys.executable, "-m", "app.cli.main", *arguments],

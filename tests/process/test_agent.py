@@ -30,7 +30,7 @@ async def test_a_stranger_gets_nothing(agent: Any) -> None:
         "mini-7", parse_address(running.address), create_identity("stranger"), running.ready["certificate"].encode()
     )
     with pytest.raises(AgentError):
-        await asyncio.wait_for(client.describe(), 15)
+        await asyncio.wait_for(client.describe(), 60)
     await client.close()
 
 
@@ -89,7 +89,7 @@ async def test_discovery_by_bonjour(agent: Any) -> None:
     discovery = Discovery(lambda: found.set() if discovery.agents else None, ["127.0.0.1"])
     await discovery.start()
     try:
-        await asyncio.wait_for(found.wait(), 20)
+        await asyncio.wait_for(found.wait(), 60)
         (seen,) = discovery.agents
         assert (seen.name, seen.address, seen.fingerprint) == ("mini-7", running.address, running.ready["fingerprint"])
     finally:
@@ -108,7 +108,7 @@ def test_says_where_it_listens(tmp_path: Path) -> None:
     assert process.stdout is not None
     line = process.stdout.readline()
     process.terminate()
-    process.communicate(timeout=15)
+    process.communicate(timeout=100)
     assert "listens on 127.0.0.1:" in line and "fingerprint" in line
 
 
@@ -143,13 +143,13 @@ async def test_a_machine_that_has_another_address_is_found_again(agent: Any, tmp
         said = node.state_text
         node.may_be_at("no address at all:")
         node.may_be_at(stranger.address)  # it only says that it is the one
-        await eventually(lambda: str(node.address) == stranger.address, 30)
-        await eventually(lambda: str(node.address) == former.address, 30)
+        await eventually(lambda: str(node.address) == stranger.address, 60)
+        await eventually(lambda: str(node.address) == former.address, 60)
         assert node.state is NodeState.LOST and node.state_text == said
         moved = Agent(former.data, *trust)
         assert moved.address != former.address
         node.may_be_at(moved.address)
-        await eventually(lambda: node.state is NodeState.READY, 30)
+        await eventually(lambda: node.state is NodeState.READY, 60)
         assert str(node.address) == moved.address
     finally:
         await controller.close()

@@ -174,7 +174,7 @@ def test_nothing_is_left_after_a_signal(number: signal.Signals) -> None:
         assert command.poll() is None
     assert command.stdout.read(1)  # it answers
     command.send_signal(number)
-    command.communicate(timeout=20)
+    command.communicate(timeout=100)
     assert command.returncode == 130
     assert ours() == processes
     assert folders() <= temporary
@@ -192,8 +192,8 @@ def test_nothing_is_left_when_the_controller_is_killed() -> None:
     agents = ours() - processes
     assert agents
     command.kill()
-    command.communicate(timeout=20)
-    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in agents if psutil.pid_exists(pid)], timeout=15)
+    command.communicate(timeout=100)
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in agents if psutil.pid_exists(pid)], timeout=60)
     assert not alive
     assert folders() != temporary, "what only a kill -9 of the controller leaves"
     sweep_temporary()  # as the next one does when it starts

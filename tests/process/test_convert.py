@@ -13,7 +13,6 @@ from tests.clusters import ask
 from tests.process.conftest import Opener, shardboard
 
 
-@pytest.mark.timeout(120)
 def test_convert(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARDBOARD_DATA", str(tmp_path / "data"))
     source = shared / "models" / "tinychat-llama-bf16-5files"
@@ -29,7 +28,6 @@ def test_convert(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert os.listdir(tmp_path / "data" / "models" / "local") != []
 
 
-@pytest.mark.timeout(120)
 async def test_the_copy_answers(shared: Path, tmp_path: Path, cluster: Opener, reference) -> None:
     from app.core.library.convert import convert
 

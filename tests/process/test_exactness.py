@@ -16,7 +16,6 @@ PROMPT = "Once upon a time"
 
 
 @pytest.mark.in_turn
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", MODELS)
 async def test_equals_mlx_lm(name: str, shared, cluster: Opener, reference) -> None:
     directory = shared / "models" / name
@@ -37,7 +36,6 @@ async def test_equals_mlx_lm(name: str, shared, cluster: Opener, reference) -> N
         assert list(result.logprobs) == pytest.approx(expected["logprobs"], abs=1e-5), (agents, place)
 
 
-@pytest.mark.timeout(120)
 async def test_long_prompt_in_chunks(shared, cluster: Opener, reference) -> None:
     """More than two chunks: prefilled in pieces of 512, as mlx-lm prefills it in one."""
     directory = shared / "models" / "tinychat-llama"

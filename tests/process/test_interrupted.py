@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import asdict
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,61 +12,14 @@ import pytest
 from app.core.controller import Controller
 from app.core.errors import ShardboardError
 from app.core.generation.request import GenerationRequest
-from app.core.library.models import built_in_model
 from app.core.paths import controller_paths
 from app.core.snapshot import NodeState
-from tests.agents import Agent
 from tests.clusters import ask
-from tests.faults.driver import Order
 from tests.process.conftest import eventually
+from tests.process.programs import deploys, is_token
 
 STORY = GenerationRequest(prompt="Once", max_tokens=16, ignore_end=True)
 WAIT_S = 60.0
-
-pytestmark = pytest.mark.timeout(180)
-
-
-class Program:
-    """A controller in a process of its own, which deploys over three of the machines and answers without end."""
-
-    def __init__(self, folder: Path, agents: Sequence[Agent]) -> None:
-        story = ([1, 2, 3], list(range(96)))  # what it answers is not compared here
-        known = [(each.address, each.ready["fingerprint"]) for each in agents]
-        order = Order(str(folder), str(built_in_model()), known, 3, 1, 7, 1.0, [story])
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.driver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.tell(asdict(order))
-
-    def tell(self, order: object) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-
-    async def until(self, happened: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The first of its lines of which this is true."""
-        assert self.process.stdout is not None
-        while line := await asyncio.wait_for(asyncio.to_thread(self.process.stdout.readline), WAIT_S):
-            if happened(told := json.loads(line)):
-                return told
-        raise AssertionError("the program ended by itself")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
-@pytest.fixture
-def program() -> Any:
-    started: list[Program] = []
-
-    def start(folder: Path, agents: Sequence[Agent]) -> Program:
-        started.append(Program(folder, agents))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.kill()
 
 
 @contextlib.asynccontextmanager
@@ -87,14 +35,9 @@ async def back(folder: Path, ready: int) -> AsyncIterator[Controller]:
         await controller.close()
 
 
-def is_token(told: dict[str, Any]) -> bool:
-    return told["kind"] == "token"
-
-
 def recovers(told: dict[str, Any]) -> bool:
     """It loads, or has just loaded, what was lost."""
-    deploys = told["kind"] == "state" and told["changed"].get("") == "DEPLOYING"
-    return deploys or (told["kind"] == "log" and told["node"] == "mini-4" and "are loaded" in told["message"])
+    return deploys(told) or (told["kind"] == "log" and told["node"] == "mini-4" and "are loaded" in told["message"])
 
 
 def stage_ids(controller: Controller) -> dict[str, set[str]]:

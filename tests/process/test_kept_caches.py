@@ -21,7 +21,7 @@ GIGABYTE = 1_000_000_000
 PLAIN = PipelineOptions(max_batch=1, speculate=False)
 TEXT = "The quick fox liked to play in the garden. "
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.in_turn]
+pytestmark = [pytest.mark.in_turn]
 
 
 def more(prompt: list[int], count: int = 12, **sampling: object) -> GenerationRequest:

@@ -27,8 +27,6 @@ from tests.process.test_recovery import hurt, kinds
 SLOW = PipelineOptions(layer_delay_ms=2.0)
 CONTEXT = 512
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def story(prompt: str = "Once", tokens: int = 60, **sampling: object) -> GenerationRequest:
     return GenerationRequest(prompt=prompt, max_tokens=tokens, ignore_end=True, sampling=Sampling(**sampling))  # type: ignore[arg-type]
@@ -57,7 +55,7 @@ async def prepared(controller: Controller, placement: Placement) -> AsyncIterato
     go = asyncio.Event()
     changing = controller._serving.busy
     move = asyncio.create_task(controller.deploy(placement, CONTEXT))
-    await eventually(lambda: move.done() or controller.snapshot().deployment.coming == placement, 30)
+    await eventually(lambda: move.done() or controller.snapshot().deployment.coming == placement, 60)
     await changing.acquire()
     going: asyncio.Task[None] | None = None
     try:
@@ -122,7 +120,7 @@ async def test_a_new_stage_that_dies_while_it_loads_changes_nothing(cluster: Ope
         assert result.token_ids == plain.token_ids and not result.events
         assert stage_ids(controller) == before
         assert controller.snapshot().deployment.state is DeploymentState.READY
-        await eventually(lambda: all(len(node.stages) == 1 for node in controller.nodes.values()), 30)
+        await eventually(lambda: all(len(node.stages) == 1 for node in controller.nodes.values()), 60)
         assert (await ask(controller, story())).token_ids == plain.token_ids
 
 

@@ -20,7 +20,6 @@ from tests.process.conftest import shardboard
 from tests.process.test_command_line import folders, ours
 
 
-@pytest.mark.timeout(180)
 async def test_deploy_status_generate_undeploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARDBOARD_DATA", str(tmp_path / "controller"))
     paths = controller_paths()
@@ -74,10 +73,10 @@ def test_the_window_leaves_nothing_behind(number: signal.Signals, monkeypatch: p
         while sum("shardd.stage" in line for line in _command_lines(psutil.Process(window.pid))) < 3:
             assert window.poll() is None, window.communicate()[1].decode()
         window.send_signal(number)
-        _, said = window.communicate(timeout=30)
+        _, said = window.communicate(timeout=100)
     finally:
         window.terminate()
-        window.communicate(timeout=30)
+        window.communicate(timeout=100)
     assert window.returncode == 0, said.decode()
     assert ours() == processes
     assert folders() == temporary

@@ -21,7 +21,6 @@ from tests.process.conftest import shardboard
 MODEL = "shardboard-tiny"
 QUESTION = [{"role": "user", "content": "What is a shard?"}]
 ANSWER = "A shard is the piece of the model that lies on one node's disk"
-pytestmark = pytest.mark.timeout(120)
 
 
 class Served:
@@ -47,7 +46,7 @@ class Served:
         for client in self._clients.values():
             client.close()
         self._process.terminate()
-        code = self._process.wait(20)
+        code = self._process.wait(60)
         self._process.communicate()
         return code
 

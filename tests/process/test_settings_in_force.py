@@ -148,13 +148,13 @@ async def test_why_the_api_does_not_run(idle: Controller) -> None:
         assert api.view.state is ApiState.FAILED and f"127.0.0.1:{port} cannot be listened on" in api.view.text
         assert "--" not in api.view.text  # words for a window, not for a command line
         await idle.settings.change(api_port=(other := free_port()))  # tried again by itself
-        await eventually(lambda: api.view.state is ApiState.RUNNING, 30)
+        await eventually(lambda: api.view.state is ApiState.RUNNING, 60)
         assert api.view.address.endswith(str(other))
     await idle.settings.change(api_host="0.0.0.0")
-    await eventually(lambda: api.view.state is ApiState.FAILED, 30)
+    await eventually(lambda: api.view.state is ApiState.FAILED, 60)
     assert "without a key" in api.view.text
     await idle.settings.change(api_key="secret")
-    await eventually(lambda: api.view.state is ApiState.RUNNING, 30)
+    await eventually(lambda: api.view.state is ApiState.RUNNING, 60)
     assert "0.0.0.0" not in api.view.address  # by an address that others can use
 
 
@@ -171,7 +171,7 @@ async def test_the_api_ends_with_the_app(tmp_path: Path) -> None:
     following = asyncio.create_task(follow())
     await controller.api.start()
     address = controller.api.view.address
-    await eventually(lambda: ApiState.RUNNING in seen, 30)
+    await eventually(lambda: ApiState.RUNNING in seen, 60)
     await controller.close()
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)

@@ -20,8 +20,6 @@ from tests.process.test_recovery import agent_id, hurt
 SLOW = PipelineOptions(layer_delay_ms=2.0)
 STORY = GenerationRequest(prompt="Once", max_tokens=60, ignore_end=True)
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def kept(controller: Controller) -> dict[str, list[tuple[int, int]]]:
     """Ranges that are spares, by node, as the nodes say it."""

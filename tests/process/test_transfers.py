@@ -84,7 +84,6 @@ def greedy(prompt: list[int]) -> GenerationRequest:
     return GenerationRequest(prompt_ids=tuple(prompt), max_tokens=12, ignore_end=True)
 
 
-@pytest.mark.timeout(150)
 async def test_kill_9_at_ten_random_moments_of_a_push(large: Path, tmp_path: Path, reference) -> None:
     seed = random.randrange(1 << 30)
     chance = random.Random(seed)
@@ -126,7 +125,6 @@ async def test_kill_9_at_ten_random_moments_of_a_push(large: Path, tmp_path: Pat
     assert list(result.token_ids) == reference(large).run(prompt, 12)["token_ids"], seed
 
 
-@pytest.mark.timeout(120)
 async def test_units_leave_the_controller_once_and_machines_pass_them_on(large: Path, cluster: Opener) -> None:
     async with cluster(large, 3, "0-1,2-4,5-7") as controller:
         first = controller.deployment
@@ -145,7 +143,6 @@ async def test_units_leave_the_controller_once_and_machines_pass_them_on(large: 
         assert all(transfer.already_bytes > 0 for transfer in back.transfers)
 
 
-@pytest.mark.timeout(120)
 async def test_a_tied_embedding_is_sent_once(shared: Path, cluster: Opener) -> None:
     """Head and tail both need it: the head's machine gives it to the tail's."""
     async with cluster(shared / "models" / "tinychat-llama", 3) as controller:
@@ -158,7 +155,6 @@ async def test_a_tied_embedding_is_sent_once(shared: Path, cluster: Opener) -> N
         assert deployment.fetched_bytes >= inventory.units[0].nbytes
 
 
-@pytest.mark.timeout(120)
 async def test_a_machine_that_dies_while_it_passes_units_on(large: Path, tmp_path: Path) -> None:
     controller = opened(tmp_path, 2)
     try:
@@ -181,7 +177,6 @@ async def test_a_machine_that_dies_while_it_passes_units_on(large: Path, tmp_pat
         await controller.close()
 
 
-@pytest.mark.timeout(120)
 async def test_units_are_served_to_whom_they_were_granted_and_nobody_else(cluster: Opener) -> None:
     async with cluster(built_in_model(), 2) as controller:
         source = controller.nodes["local-1"]
@@ -193,7 +188,7 @@ async def test_units_are_served_to_whom_they_were_granted_and_nobody_else(cluste
             credentials = channel_credentials(identity, source.known.certificate_pem)
             async with grpc.aio.secure_channel(str(source.address), credentials, options=channel_options(2 << 20)) as c:
                 order = agent_pb2.ServeUnitRequest(token=token, digest=digest)
-                return b"".join([piece.data async for piece in ShardsStub(c).ServeUnit(order, timeout=5)])
+                return b"".join([piece.data async for piece in ShardsStub(c).ServeUnit(order, timeout=60)])
 
         assert served is not None and len(await served(friend, token, digests[0])) > 1000
         for identity, some, digest in (
@@ -206,11 +201,10 @@ async def test_units_are_served_to_whom_they_were_granted_and_nobody_else(cluste
         credentials = channel_credentials(friend, source.known.certificate_pem)
         async with grpc.aio.secure_channel(str(source.address), credentials, options=channel_options()) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await MachineStub(channel).Describe(agent_pb2.DescribeRequest(), timeout=5)
+                await MachineStub(channel).Describe(agent_pb2.DescribeRequest(), timeout=60)
             assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-@pytest.mark.timeout(120)
 async def test_a_source_that_changes_is_refused(large: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(large, copy)
@@ -235,7 +229,6 @@ async def test_a_source_that_changes_is_refused(large: Path, tmp_path: Path) -> 
         await controller.close()
 
 
-@pytest.mark.timeout(120)
 async def test_the_shards_used_longest_ago_give_way(large: Path, shared: Path, tmp_path: Path) -> None:
     total = sum(file.stat().st_size for file in large.glob("*.safetensors"))
     controller = Controller(
@@ -335,7 +328,6 @@ async def node_behind_a_proxy(folder: Path) -> AsyncIterator[tuple[Node, Cutting
                 await node.close()
 
 
-@pytest.mark.timeout(120)
 async def test_a_push_goes_on_after_the_network_was_cut(large: Path, tmp_path: Path) -> None:
     inventory = await asyncio.to_thread(survey, large)
     source = await asyncio.to_thread(model_source, inventory, DigestCache(tmp_path / "digests"), lambda done: None)
@@ -353,7 +345,6 @@ async def test_a_push_goes_on_after_the_network_was_cut(large: Path, tmp_path: P
     assert total <= transfer.sent_bytes < total + 2 * 60_000_000
 
 
-@pytest.mark.timeout(120)
 async def test_a_connection_that_breaks_at_any_piece_of_a_unit_is_a_failure_to_try_again(tmp_path: Path) -> None:
     piece = b"x" * PIECE_BYTES
     async with node_behind_a_proxy(tmp_path) as (node, proxy):

@@ -84,7 +84,7 @@ def test_the_agent_says_who_paired(agent: Any, data: Path) -> None:
     code = lines[0].removeprefix("Pairing code: ").strip()
     assert lines[2].strip() == f"shardboard pair {running.address}"
     assert shardboard("pair", running.address, "--code", code).code == 0
-    said, _ = showing.communicate(timeout=15)
+    said, _ = showing.communicate(timeout=100)
     assert showing.returncode == 0 and "Paired with " in said
 
     assert "shardd run" in shardd("pair", "--data", str(running.data / "elsewhere")).stderr
@@ -104,7 +104,7 @@ def test_a_first_start_shows_a_code(tmp_path: Path, data: Path) -> None:
         assert shardboard("pair", lines[3].split()[-1], "--code", code).code == 0
     finally:
         process.terminate()
-        process.communicate(timeout=15)
+        process.communicate(timeout=100)
 
 
 # -- strangers -------------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ def caller(method: Any, channel: grpc.aio.Channel, name: str) -> Any:
         async def requests() -> AsyncIterator[bytes]:
             yield b""
 
-        begun = call(requests() if method.client_streaming else b"", timeout=10)
+        begun = call(requests() if method.client_streaming else b"", timeout=60)
         if not method.server_streaming:
             return [await begun]
         return [reply async for reply in begun]
@@ -185,13 +185,13 @@ async def test_every_method_refuses_the_revoked_on_its_open_connection(agent: An
     async with channel_to(
         running.address, channel_credentials(identity, running.ready["certificate"].encode())
     ) as channel:
-        described = await MachineStub(channel).Describe(agent_pb2.DescribeRequest(), timeout=10)
+        described = await MachineStub(channel).Describe(agent_pb2.DescribeRequest(), timeout=60)
         assert described.name == "mini-7"
         assert TrustedPeers(running.data / "peers").remove(identity.fingerprint)
         assert connections_to(running.ready["port"]) == 1
         said = await refusals(channel)
         assert set(said.values()) == {grpc.StatusCode.UNAUTHENTICATED}, said
-        await eventually(lambda: connections_to(running.ready["port"]) == 0, 30)  # the agent ends it
+        await eventually(lambda: connections_to(running.ready["port"]) == 0, 60)  # the agent ends it
 
 
 async def test_a_grant_is_good_for_nothing_else(agent: Any, tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ async def test_a_grant_is_good_for_nothing_else(agent: Any, tmp_path: Path) -> N
     own = running.ready["certificate"].encode()
     async with channel_to(running.address, channel_credentials(owner, own)) as channel:
         request = agent_pb2.GrantUnitsRequest(digests=[], certificate=fetcher.certificate_pem)
-        await ShardsStub(channel).GrantUnits(request, timeout=10)
+        await ShardsStub(channel).GrantUnits(request, timeout=60)
     async with channel_to(running.address, channel_credentials(fetcher, own)) as channel:
         said = await refusals(channel)
         assert said.pop("/shardd.v1.Shards/ServeUnit") == grpc.StatusCode.PERMISSION_DENIED
@@ -214,7 +214,7 @@ async def test_a_grant_is_good_for_nothing_else(agent: Any, tmp_path: Path) -> N
             while (await refusals(channel))["/shardd.v1.Shards/ServeUnit"] != grpc.StatusCode.UNAUTHENTICATED:
                 await asyncio.sleep(0.05)
 
-        await asyncio.wait_for(refused(), 10)
+        await asyncio.wait_for(refused(), 60)
 
 
 KNOCKS = {
@@ -229,7 +229,7 @@ KNOCKS = {
 def knock(port: int, data: bytes) -> bytes:
     """All that is answered to plain bytes, until the other end hangs up."""
     answer = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=15) as plain:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
         try:
             plain.sendall(data)
             plain.shutdown(socket.SHUT_WR)
@@ -247,7 +247,7 @@ def knock_by_tls(port: int, context: ssl.SSLContext, protocols: list[str]) -> by
     answer = b""
     try:
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=15) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
             context.wrap_socket(plain, server_hostname=TLS_NAME) as tls,
         ):
             tls.sendall(KNOCKS["plain gRPC"])
@@ -277,7 +277,6 @@ def ports_of(process_id: int) -> set[int]:
     }
 
 
-@pytest.mark.timeout(180)
 async def test_every_port_refuses_strangers(cluster: Opener, tmp_path: Path) -> None:
     async with cluster(BUILT_IN, 2, agents_folder=tmp_path / "agents") as controller:
         assert controller.local_agents
@@ -320,7 +319,6 @@ async def test_every_port_refuses_strangers(cluster: Opener, tmp_path: Path) -> 
 # -- revoking --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(120)
 async def test_unpairing_ends_calls_lanes_and_stages(cluster: Opener, tmp_path: Path) -> None:
     slow = PipelineOptions(layer_delay_ms=20.0, speculate=False)  # an answer takes long enough to be cut
     async with cluster(BUILT_IN, 2, agents_folder=tmp_path / "agents", options=slow) as controller:
@@ -351,7 +349,7 @@ async def test_unpairing_ends_calls_lanes_and_stages(cluster: Opener, tmp_path: 
         assert await asyncio.to_thread(peers.remove, controller.identity.fingerprint)
         said = await asyncio.wait_for(asyncio.gather(*ends), 30)  # what it really takes: tests.bench.revoking
         assert all("is not paired with this controller" in each for each in said), said
-        await eventually(lambda: not second.children(), 30)  # the stage, and its lanes with it
+        await eventually(lambda: not second.children(), 60)  # the stage, and its lanes with it
         result = await asyncio.wait_for(answering, 60)  # on the machine that is left
         assert "stage_lost" in [event.kind for event in result.events] and result.finish_reason != "error"
         await eventually(lambda: controller.snapshot().nodes[1].state is NodeState.NOT_PAIRED)

@@ -46,7 +46,6 @@ async def two_controllers(start: Callable[..., Agent], tmp_path: Path) -> AsyncI
 
 
 @pytest.mark.in_turn
-@pytest.mark.timeout(120)
 async def test_one_controller_deploys_and_the_other_is_told_who(agent: Any, tmp_path: Path) -> None:
     async with two_controllers(agent, tmp_path) as (studio, laptop):
         await deploy_evenly(studio)
@@ -82,7 +81,6 @@ async def test_one_controller_deploys_and_the_other_is_told_who(agent: Any, tmp_
 
 
 @pytest.mark.in_turn
-@pytest.mark.timeout(120)
 async def test_an_agent_changes_its_key(agent: Any, tmp_path: Path) -> None:
     async with two_controllers(agent, tmp_path) as (studio, laptop):
         states: set[NodeState] = set()
@@ -111,7 +109,6 @@ async def test_an_agent_changes_its_key(agent: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.in_turn
-@pytest.mark.timeout(120)
 async def test_a_controller_changes_its_key_under_a_deployment(agent: Any, tmp_path: Path) -> None:
     async with two_controllers(agent, tmp_path) as (studio, laptop):
         await deploy_evenly(studio)

@@ -56,7 +56,6 @@ def comes_in(port: int, certificate_pem: bytes, who: Identity, token: bytes, epo
 
 
 @pytest.mark.in_turn
-@pytest.mark.timeout(180)
 async def test_a_stage_lets_in_only_who_belongs_to_its_deployment(agent: Any, tmp_path: Path) -> None:
     trust: list[str] = []
     for name in ("studio", "laptop"):

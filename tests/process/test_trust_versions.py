@@ -69,7 +69,7 @@ async def test_an_earlier_agent_is_told_to_be_updated(earlier: Any, tmp_path: Pa
     try:
         await controller.start()
         await controller.add_node(running.address, running.ready["fingerprint"])
-        await eventually(lambda: controller.snapshot().nodes[0].state is NodeState.INCOMPATIBLE, 30)
+        await eventually(lambda: controller.snapshot().nodes[0].state is NodeState.INCOMPATIBLE, 60)
         assert controller.snapshot().nodes[0].state_text == told
         await controller.choose_model(BUILT_IN)
         with pytest.raises(SentenceError, match=re.escape(told)):

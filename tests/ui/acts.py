@@ -204,6 +204,7 @@ def move_while_answering(person: Person) -> None:
     assert hands.see(person.deployed_as_placed)
     answer = hands.see(lambda: window.chat.conversation.shown[-1])
     assert "happily ever after" in answer.text, answer
+    hands.photograph("moved-and-answered")
 
 
 def lose_a_machine(person: Person) -> None:

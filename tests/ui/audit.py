@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QScrollArea,
     QScrollBar,
+    QTableView,
     QTextEdit,
     QWidget,
 )
@@ -129,14 +130,15 @@ def _told(widget: QWidget, which: QAccessible.Text) -> str:
 
 
 def _inner(widget: QWidget) -> bool:
-    """A part that Qt made for itself: scroll bars, viewports, the field in a spin box, the list of a combo box."""
+    """A part that Qt made for itself: scroll bars, viewports, the field in a spin box, the list of a combo box, the
+    headers of a table, which its cells are read out with."""
     if isinstance(widget, QScrollBar):
         return True
     parent = widget.parentWidget()
     if isinstance(parent, QAbstractScrollArea) and widget is parent.viewport():
         return True
     while parent is not None:
-        if isinstance(parent, QAbstractSpinBox | QComboBox | QLineEdit | QMenuBar):
+        if isinstance(parent, QAbstractSpinBox | QComboBox | QLineEdit | QMenuBar | QTableView):
             return True
         parent = parent.parentWidget()
     return False

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+from pytestqt.wait_signal import SignalBlocker
 
 from app.core.controller import Controller
 from app.core.paths import ControllerPaths, controller_paths
@@ -15,6 +18,22 @@ from app.ui.main import opened
 from app.ui.window import MainWindow
 
 OpenWindow = Callable[..., AbstractContextManager[MainWindow]]
+PATIENCE_MS = 60_000  # for what is not expected to last, on a machine that does other things as well
+
+
+class PatientBot(QtBot):
+    """Waits for what will come as long as a busy machine may need."""
+
+    def waitUntil(self, callback: Callable[[], bool | None], *, timeout: int = PATIENCE_MS) -> None:
+        super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(self, signal: Any, *, timeout: int = PATIENCE_MS, **how: Any) -> SignalBlocker:
+        return super().waitSignal(signal, timeout=timeout, **how)
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
+    return PatientBot(request)
 
 
 @pytest.fixture

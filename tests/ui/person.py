@@ -106,8 +106,12 @@ class Person:
 
         hands.click(lambda: board.strip, "the strip", (0.5, 0.1))
         hands.drag(hands.see(lambda: cell(first)), hands.see(lambda: cell(last)))
-        chosen = hands.see(lambda: board.strip.selection)
-        assert chosen is not None and (chosen.first, chosen.last) == (first, last), chosen
+
+        def chosen() -> bool:
+            run = board.strip.selection
+            return run is not None and (run.first, run.last) == (first, last)
+
+        hands.until(chosen, f"layers {first} to {last} to be chosen")
         end = hands.see(lambda: self.window.cluster.card(node).mapToGlobal(QPoint(60, 40)))
         card = self.window.cluster.card(node)
 

@@ -41,6 +41,9 @@ def scenes(window: MainWindow) -> Iterator[Scene]:
 def _all(window: MainWindow) -> Iterator[tuple[str, Callable[[], tuple[QWidget, Callable[[], object]]]]]:
     for place in PLACES:
         yield place, lambda place=place: (window, _went(window, place))
+    for view in ("Links", "Shards"):
+        yield f"Cluster, {view}", lambda view=view: (window, _viewed(window, view))
+    yield "Save a placement", lambda: _dialog(_saving(window))
     yield "Models, hub", lambda: (window, _hub(window))
     yield "Chat, latency lane", lambda: (window, _lane(window))
     yield "Chat, a message is edited", lambda: (window, _editing(window))
@@ -68,6 +71,19 @@ def _all(window: MainWindow) -> Iterator[tuple[str, Callable[[], tuple[QWidget, 
 def _went(window: MainWindow, place: str) -> Callable[[], object]:
     window.go(place)
     return lambda: None
+
+
+def _viewed(window: MainWindow, view: str) -> Callable[[], object]:
+    window.go("Cluster")
+    window.cluster.views.show_view(view)
+    return lambda: window.cluster.views.show_view("Activity")
+
+
+def _saving(window: MainWindow) -> QWidget:
+    saved = window.cluster.board.header.saved
+    saved.ask()
+    assert saved.dialog is not None
+    return saved.dialog
 
 
 def _hub(window: MainWindow) -> Callable[[], object]:

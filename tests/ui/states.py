@@ -121,14 +121,15 @@ def tell(window: MainWindow) -> None:
 
 
 @contextlib.contextmanager
-def made_up_window(app: QApplication, paths: ControllerPaths) -> Generator[MainWindow]:
+def made_up_window(
+    app: QApplication, paths: ControllerPaths, theme: Theme | None = None, kept: Conversation | None = None
+) -> Generator[MainWindow]:
     """Its bridge is never started: what is asked of the core stays under way, as an answer that is being written."""
     store = ConversationStore(paths.conversations)
-    StoreShelf(store).save(conversation())
+    StoreShelf(store).save(kept or conversation())
     store.close()
-    window = MainWindow(
-        CoreBridge(lambda: Controller(paths)), Theme(app, "light"), paths, "Shardboard", lambda: "7" * 64
-    )
+    theme = theme or Theme(app, "light")
+    window = MainWindow(CoreBridge(lambda: Controller(paths)), theme, paths, "Shardboard", lambda: "7" * 64)
     try:
         window.resize(1440, 900)
         window.show()

@@ -91,7 +91,7 @@ def test_what_ends_is_said_and_written_down(window: MainWindow, qtbot: QtBot) ->
     window.go("Chat")
     window.chat.send("What is a stage?")
     _until(lambda: any("An answer is finished" in text for text in said))
-    assert any("An answer is finished: What is a shard?" in entry.message for entry in window.bridge.activity)
+    assert any("An answer is finished: “What is a shard?”" in entry.message for entry in window.bridge.activity)
 
 
 @pytest.mark.parametrize(

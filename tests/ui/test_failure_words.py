@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -130,6 +131,30 @@ def test_where_no_placement_fits_it_says_what_is_missing() -> None:
     found = balance(inventory(12), [NodeCapacity(NODE, GB, None), NodeCapacity("mini-2", GB, None)], 4096)
     assert isinstance(found, WhyNot)
     assert "are missing" in found.sentence and "GB" in found.sentence and "Add a machine" in found.sentence
+
+
+def test_no_way_of_being_away_is_left_out() -> None:
+    """What a probe can find, and what a machine's state can be."""
+    found = {explain_loss(outcome, same, NODE, ADDRESS) for outcome in ProbeOutcome for same in (True, False)}
+    said = {make() for make in MACHINES.values()}
+    assert found <= said
+    assert {state for state, _ in said} == set(NodeState) - {NodeState.READY, NodeState.CONNECTING, NodeState.SUSPECT}
+
+
+@pytest.mark.parametrize("state", NodeState)
+def test_every_state_of_a_machine_is_named_and_explained(state: NodeState, qtbot: QtBot) -> None:
+    card = shown_on_its_card(qtbot, state, f"What is the matter with {NODE}.")
+    assert card.state.text() == state.value
+    assert card.trouble.isVisible() == (state not in (NodeState.READY, NodeState.CONNECTING))
+    restart = {each.text(): each for each in card.menu().actions()}["Restart stage"]
+    assert restart.isEnabled() == (state is NodeState.READY)
+    assert restart.isEnabled() or restart.toolTip() == f"{NODE} does not answer now."
+
+
+@pytest.mark.parametrize("number", [*signal.Signals, 77])
+def test_however_a_process_is_killed_it_says_by_what(number: int) -> None:
+    text = stopped(-number)
+    assert NODE in text and (getattr(number, "name", "") or f"signal {number}") in text and text.endswith(".")
 
 
 def test_each_failure_has_words_of_its_own() -> None:

@@ -26,6 +26,7 @@ STEPS = (
     "answered",
     "boundary-moved",
     "layers-moved",
+    "moved-and-answered",
     "machine-lost",
     "answer-went-on",
     "recovered",

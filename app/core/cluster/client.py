@@ -222,9 +222,11 @@ class AgentClient:
             replies = aiter(call)
             while True:
                 try:
-                    yield await asyncio.wait_for(anext(replies), quiet_s)
+                    async with asyncio.timeout(quiet_s):  # wait_for loses a cancellation that comes with the reply
+                        reply = await anext(replies)
                 except StopAsyncIteration:
                     return
+                yield reply
         except TimeoutError:
             raise AgentError(
                 phrase("{name} said nothing for {quiet_s:.0f} s.", name=self.name, quiet_s=quiet_s),

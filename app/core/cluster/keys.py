@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.core.cluster.registry import not_written
 from shardd.host import SentenceError
 from shardd.identity import (
     Identity,
@@ -23,8 +24,11 @@ class OwnKey:
         self.current: Identity = load_or_create_identity(directory, NAME)
 
     def prepare(self) -> Identity:
-        """The key to come; the same one until it is taken."""
-        return prepare_next_identity(self._directory, NAME)
+        """The key to come; the same one until it is taken. Raises ShardboardError where the disk refuses."""
+        try:
+            return prepare_next_identity(self._directory, NAME)
+        except OSError as error:
+            raise not_written(self._directory, error) from error
 
     def take(self) -> None:
         """The key to come is ours from now on."""

@@ -17,12 +17,13 @@ import grpc
 
 from app.core.cluster.address import Address, parse_address
 from app.core.cluster.client import AgentClient, AgentError
+from app.core.cluster.explaining import explain_loss
+from app.core.cluster.heartbeat import signs_of_life
 from app.core.cluster.versions import version_problem
 from app.core.errors import UsageError
 from app.core.snapshot import Level, NodeState, ShardView, TransferView
 from app.core.text import phrase
 from shardd.host import SentenceError
-from shardd.host.silence import TICK_S, Silence
 from shardd.identity import Identity, fingerprint_of, short_fingerprint
 from shardd.identity.accepted import is_accepted
 from shardd.identity.probe import ProbeOutcome, probe
@@ -49,52 +50,6 @@ class KnownNode:
     @property
     def fingerprint(self) -> str:
         return fingerprint_of(self.certificate_pem)
-
-
-def explain_loss(outcome: ProbeOutcome, same_certificate: bool, name: str, address: str) -> tuple[NodeState, str]:
-    """The state and the sentence for a node that does not answer, from what a bare TLS probe of its address found."""
-    match outcome:
-        case ProbeOutcome.CERTIFICATE if same_certificate:
-            return NodeState.NOT_PAIRED, phrase(
-                "{name} runs, but does not know this controller any more. Pair it again.", name=name
-            )
-        case ProbeOutcome.CERTIFICATE:
-            return (
-                NodeState.NOT_PAIRED,
-                phrase(
-                    "Another machine than {name} answers at {address}. Forget {name} and add it again.",
-                    name=name,
-                    address=address,
-                ),
-            )
-        case ProbeOutcome.REFUSED:
-            return NodeState.LOST, phrase(
-                "{name} is on, but shardd is not running there. Start it with: shardd run", name=name
-            )
-        case ProbeOutcome.TIMEOUT:
-            return NodeState.LOST, phrase(
-                "{name} does not answer at {address}. It may be asleep, off or on another network: "
-                "wake it, or look at its network.",
-                name=name,
-                address=address,
-            )
-        case ProbeOutcome.SILENT:
-            return NodeState.LOST, phrase("shardd on {name} is frozen. Restart it there.", name=name)
-        case ProbeOutcome.UNREACHABLE:
-            return (
-                NodeState.LOST,
-                phrase(
-                    "There is no way to {address}. Check this machine's network and the address of {name}.",
-                    address=address,
-                    name=name,
-                ),
-            )
-        case ProbeOutcome.NOT_TLS:
-            return NodeState.LOST, phrase(
-                "Another program than shardd answers at {address}. Check the port of {name}.",
-                address=address,
-                name=name,
-            )
 
 
 def addresses_of(node: Node) -> list[str]:
@@ -179,7 +134,8 @@ class Node:
         if self.state is NodeState.INCOMPATIBLE:
             raise AgentError(self.state_text)
         try:
-            await asyncio.wait_for(self._ready.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._ready.wait()
         except TimeoutError:
             raise AgentError(self.state_text) from None
 
@@ -195,7 +151,8 @@ class Node:
         self._renewed.clear()
         self._switch.set()
         try:
-            await asyncio.wait_for(self._renewed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._renewed.wait()
         except TimeoutError:
             raise AgentError(
                 phrase(
@@ -284,41 +241,33 @@ class Node:
         raise AgentError(phrase("{name} ended the connection.", name=self.name))
 
     async def _watch(self) -> None:
-        beats = aiter(self.client.watch(BEAT_MS))
-        next_beat: asyncio.Future[agent_pb2.Beat] | None = None
-        silence = Silence()
-        try:
-            while True:
-                next_beat = asyncio.ensure_future(anext(beats))
-                while not (await asyncio.wait([next_beat], timeout=TICK_S))[0]:
-                    silent = silence.look()
-                    if silent >= DEAD_S:
-                        raise AgentError(
-                            phrase("{name} has not answered for {dead_s} s.", name=self.name, dead_s=DEAD_S)
-                        )
-                    if silent >= SUSPECT_S:
-                        self._set(
-                            NodeState.SUSPECT,
-                            phrase(
-                                "{name} has not answered for {suspect_s:.0f} s. Look whether it is awake.",
-                                name=self.name,
-                                suspect_s=SUSPECT_S,
-                            ),
-                        )
-                silence.heard()
-                self.beat = next_beat.result()
-                self._set(NodeState.READY, phrase("Ready."))
-                self._refusals = 0
-                self._renewed.set()
-                if self._beat_is_news(self.beat):
-                    self._key_task = asyncio.create_task(self._learn_key(self.beat), name=f"{self.name}-key")
-                self._on_change()
-        except StopAsyncIteration:
-            raise AgentError(phrase("{name} ended the connection.", name=self.name)) from None
-        finally:
-            if next_beat:
-                next_beat.cancel()
-                await asyncio.gather(next_beat, return_exceptions=True)
+        async with contextlib.aclosing(signs_of_life(self.client, BEAT_MS)) as signs:
+            async for sign in signs:
+                if isinstance(sign, agent_pb2.Beat):
+                    self._take(sign)
+                elif sign >= DEAD_S:
+                    raise AgentError(phrase("{name} has not answered for {dead_s} s.", name=self.name, dead_s=DEAD_S))
+                elif sign >= SUSPECT_S:
+                    self._set(
+                        NodeState.SUSPECT,
+                        phrase(
+                            "{name} has not answered for {suspect_s:.0f} s. Look whether it is awake.",
+                            name=self.name,
+                            suspect_s=SUSPECT_S,
+                        ),
+                    )
+                elif self.state is NodeState.SUSPECT:
+                    self._set(NodeState.READY, phrase("Ready."))
+        raise AgentError(phrase("{name} ended the connection.", name=self.name))
+
+    def _take(self, beat: agent_pb2.Beat) -> None:
+        self.beat = beat
+        self._set(NodeState.READY, phrase("Ready."))
+        self._refusals = 0
+        self._renewed.set()
+        if self._beat_is_news(beat):
+            self._key_task = asyncio.create_task(self._learn_key(beat), name=f"{self.name}-key")
+        self._on_change()
 
     def _beat_is_news(self, beat: agent_pb2.Beat) -> bool:
         """Whether it says something of the agent's key that is not known yet."""

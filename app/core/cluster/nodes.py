@@ -195,5 +195,5 @@ class NodeKeys:
         return self._registry.advance(node)
 
     def moved(self, node: KnownNode) -> None:
-        with contextlib.suppress(OSError):  # it is found again the next time
+        with contextlib.suppress(ShardboardError):  # it is found again the next time
             self._registry.move(node)

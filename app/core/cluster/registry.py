@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from app.core.cluster.node import KnownNode
+from app.core.errors import ShardboardError
 from app.core.paths import ControllerPaths
 from app.core.text import phrase
 from shardd.host import atomic_write
@@ -73,11 +76,23 @@ class NodeRegistry:
         for node in self.all():
             if node.name == name:
                 self._peers.remove(node.fingerprint)
-        self._write([node for node in self.all() if node.name != name])
+        with contextlib.suppress(ShardboardError):  # what has no certificate is left out all the same
+            self._write([node for node in self.all() if node.name != name])
 
     def _write(self, nodes: Sequence[KnownNode]) -> None:
         entries = [{"name": n.name, "address": n.address, "fingerprint": n.fingerprint} for n in nodes]
-        atomic_write(self._file, json.dumps({"nodes": entries}, indent=1).encode())
+        try:
+            atomic_write(self._file, json.dumps({"nodes": entries}, indent=1).encode())
+        except OSError as error:
+            raise not_written(self._file, error) from error
+
+
+def not_written(file: Path, error: OSError) -> ShardboardError:
+    """What is durable could not be made so, in a sentence."""
+    return ShardboardError(
+        phrase("{file} could not be written: {cause}.", file=file, cause=error.strerror or error),
+        phrase("Check the free space on its disk and the folder's permissions."),
+    )
 
 
 def free_name(name: str, taken: Sequence[str]) -> str:

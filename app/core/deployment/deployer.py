@@ -14,11 +14,11 @@ from app.core.deployment.drafting import DraftModel
 from app.core.deployment.live import Placed, find_live, find_remains, is_joined, lacking, rebuilt, still_ready
 from app.core.deployment.moving import Mover, room_beside
 from app.core.deployment.recovery import Recovery
-from app.core.deployment.serving import UNLOADED, Serving
+from app.core.deployment.serving import PATIENCE_S, UNLOADED, Serving
 from app.core.deployment.sparing import Spares
 from app.core.errors import SentenceError, ShardboardError
 from app.core.placement.placement import Placement
-from app.core.snapshot import DeploymentState, DeploymentView, Level, ModelView, Snapshot
+from app.core.snapshot import DeploymentState, DeploymentView, Level, ModelView, NodeState, Snapshot
 from app.core.text import counted, phrase
 from app.core.views import deployed_text
 
@@ -84,6 +84,7 @@ class Deployer:
             with self._serving.changing.marked():
                 await self._deploy_now(model, draft, placement, context_tokens, stop_first)
             self._spares.want(spares)
+        await self._serving.forget_released()
         await self.tidy()
 
     async def _deploy_now(
@@ -128,6 +129,7 @@ class Deployer:
     async def attach(self, choose: Callable[[str], Awaitable[ModelView]], *, mend: bool, wanted: bool) -> None:
         """See Controller.attach. choose: reads the model of this name."""
         serving, nodes = self._serving, self._nodes
+        await serving.look()
         try:
             live, remains = find_live(nodes, serving.fingerprint), []
         except ShardboardError:
@@ -164,12 +166,13 @@ class Deployer:
 
     async def restart_stage(self, node: str) -> None:
         """Loads the stage on a node again and joins all anew."""
-        deployment = self._serving.deployment
-        index = next((i for i, s in enumerate(deployment.stages) if s.node == node), None) if deployment else None
-        if deployment is None or index is None:
-            raise ShardboardError(phrase("{node} has no stage of the deployed model.", node=node), "Deploy first.")
+        self._stage_of(node)
         self.check_free()
         async with self._at_it, self._serving.change():
+            if self._serving.turns.behind:
+                await self._serving.follow()
+            deployment, index = self._stage_of(node)
+            self._serving.turns.begin()
             held = self._recovery.hold(phrase("The stage on {node} is started again.", node=node))
             try:
                 self._log.add(Level.INFO, node, phrase("Restarting the stage."))
@@ -180,13 +183,24 @@ class Deployer:
                 held.give_up(str(error) or UNLOADED)
                 raise
 
+    def _stage_of(self, node: str) -> tuple[Deployment, int]:
+        deployment = self._serving.deployment
+        index = next((i for i, s in enumerate(deployment.stages) if s.node == node), None) if deployment else None
+        if deployment is None or index is None:
+            raise ShardboardError(phrase("{node} has no stage of the deployed model.", node=node), "Deploy first.")
+        return deployment, index
+
     async def undeploy(self) -> None:
         if self._task is not None and not self._task.done():  # what it has loaded so far goes too
             self._task.cancel()
             await asyncio.wait([self._task])
         await self._recovery.cancel(UNLOADED)
-        with self._serving.changing.marked():
-            await self._serving.unload()
+        stages = self._serving.deployment.stages if self._serving.deployment else ()
+        async with self._serving.turns.taken(PATIENCE_S):
+            with self._serving.changing.marked():
+                await self._serving.unload()
+        away = [s for s in stages if s.node not in self._nodes or self._nodes[s.node].state is not NodeState.READY]
+        self._recovery.leftovers.abandon(away)
         self._log.add(Level.INFO, "", phrase("The model was unloaded from all machines."))
         self._serving.show(Snapshot().deployment)
         self._spares.want(False)
@@ -247,7 +261,7 @@ class Deployer:
         self, model: ModelView, draft: DraftModel | None, placement: Placement, context_tokens: int
     ) -> None:
         serving = self._serving
-        async with serving.busy:
+        async with serving.change():
             view = DeploymentView(
                 DeploymentState.DEPLOYING, phrase("Deploying."), 0, model.name, placement, context_tokens
             )

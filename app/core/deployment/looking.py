@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from app.core.cluster.client import AgentError
 from app.core.cluster.node import Node
@@ -14,6 +15,7 @@ from app.core.text import joined, phrase
 from shardd.rpc import agent_pb2
 
 ASK_S = 2.0
+PARTED = 2  # times that a stage did not reach the next one, though both are there
 GONE = (NodeState.LOST, NodeState.NOT_PAIRED, NodeState.INCOMPATIBLE, NodeState.CONNECTING)
 
 
@@ -52,6 +54,13 @@ async def _look_at(stage: LiveStage, epoch: int, nodes: Mapping[str, Node]) -> S
 def released_text(node: str, stage: agent_pb2.Stage) -> str:
     """Why a stage is not there, of one that its machine unloaded by itself."""
     return phrase("On {node}: {cause}", node=node, cause=stage.cause)
+
+
+def or_parted(seen: Seen, failed: Mapping[str, int]) -> Seen:
+    """A stage that is there and could not be joined so often: its layers go where the way is open. failed: by node."""
+    if seen.fate is not Fate.READY or failed.get(seen.node, 0) < PARTED:
+        return seen
+    return replace(seen, fate=Fate.PARTED, cause=parted_text(seen.node))
 
 
 def parted_text(node: str) -> str:

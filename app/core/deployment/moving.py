@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.core.activity import ActivityLog
@@ -75,25 +75,54 @@ def free_beside(inventory: Inventory, running: Deployment, nodes: Mapping[str, N
     return free
 
 
-def moved_layers(before: Placement, after: Placement) -> str:
-    """`Layers 4 to 5 moved to mini-2 and layers 10 to 11 to air`: what each node has now and had not. Pure."""
-    parts: list[str] = []
+def _gained(before: Placement, after: Placement) -> list[tuple[int, int, str]]:
+    """First layer, last layer and node of what each node has after and had not before."""
+    found: list[tuple[int, int, str]] = []
     for stage in after.stages:
         had = before.stage_of(stage.node)
         gained = [layer for layer in range(stage.first, stage.last + 1) if not (had and had.first <= layer <= had.last)]
         firsts = [layer for layer in gained if layer - 1 not in gained]
         lasts = [layer for layer in gained if layer + 1 not in gained]
-        for first, last in zip(firsts, lasts, strict=True):
-            one, node = first == last, stage.node
-            if parts and one:
-                parts.append(phrase("layer {first} to {node}", first=first, node=node))
-            elif parts:
-                parts.append(phrase("layers {first} to {last} to {node}", first=first, last=last, node=node))
-            elif one:
-                parts.append(phrase("Layer {first} moved to {node}", first=first, node=node))
-            else:
-                parts.append(phrase("Layers {first} to {last} moved to {node}", first=first, last=last, node=node))
-    return anded(parts) or phrase("The stages were loaded anew")
+        found += [(first, last, stage.node) for first, last in zip(firsts, lasts, strict=True)]
+    return found
+
+
+def _further(moves: Sequence[tuple[int, int, str]]) -> list[str]:
+    """`layers 10 to 11 to air`, of all but the first."""
+    return [
+        phrase("layer {first} to {node}", first=first, node=node)
+        if first == last
+        else phrase("layers {first} to {last} to {node}", first=first, last=last, node=node)
+        for first, last, node in moves[1:]
+    ]
+
+
+def moving_layers(before: Placement, after: Placement) -> str:
+    """`Layers 4 to 5 move to mini-2 and layers 10 to 11 to air`: what each node is to have and has not. Pure."""
+    moves = _gained(before, after)
+    if not moves:
+        return phrase("The stages are loaded anew")
+    first, last, node = moves[0]
+    head = (
+        phrase("Layer {first} moves to {node}", first=first, node=node)
+        if first == last
+        else phrase("Layers {first} to {last} move to {node}", first=first, last=last, node=node)
+    )
+    return anded([head, *_further(moves)])
+
+
+def moved_layers(before: Placement, after: Placement) -> str:
+    """`Layers 4 to 5 moved to mini-2 and layers 10 to 11 to air`: what each node has now and had not. Pure."""
+    moves = _gained(before, after)
+    if not moves:
+        return phrase("The stages were loaded anew")
+    first, last, node = moves[0]
+    head = (
+        phrase("Layer {first} moved to {node}", first=first, node=node)
+        if first == last
+        else phrase("Layers {first} to {last} moved to {node}", first=first, last=last, node=node)
+    )
+    return anded([head, *_further(moves)])
 
 
 class Mover:
@@ -114,7 +143,11 @@ class Mover:
         if serving.view.model:
             serving.show(
                 replace(
-                    serving.view, text=phrase("Preparing beside what runs: {what}.", what=what), coming=order.placement
+                    serving.view,
+                    text=phrase(
+                        "{what}. Answers go on meanwhile.", what=moving_layers(running.placement, order.placement)
+                    ),
+                    coming=order.placement,
                 )
             )
         try:
@@ -127,11 +160,13 @@ class Mover:
         usable = serving.pipeline and serving.pipeline.usable if ours else is_joined(self._nodes, running)
         if same and usable:
             return running
-        async with serving.busy:
+        async with serving.change():
+            if serving.turns.behind:
+                await serving.look()
             stays = self._still_there(fresh, running)
             if stays is None or ours is not (serving.deployment is not None):
                 kept = {stage.stage_id for stage in running.stages}
-                await self._recovery.release([stage for stage in fresh.stages if stage.stage_id not in kept])
+                await self._recovery.leftovers.release([stage for stage in fresh.stages if stage.stage_id not in kept])
                 raise DeploymentFailed("", CHANGED, phrase("Deploy again."))
             await self._switch(stays, running, what)
         self._recovery.catch_up()
@@ -160,6 +195,7 @@ class Mover:
         serving.break_off()
         before = serving.deployment or running  # with the ports that its stages have now
         serving.deployment = fresh
+        serving.turns.begin()
         try:
             await rejoin(fresh, self._nodes)
             pipeline = await serving.serve(fresh)
@@ -171,4 +207,6 @@ class Mover:
             raise
         else:
             held.finish(pipeline, what, {"joined": time.monotonic() - began}, held_from(before, fresh))
-        await recovery.release([s for s in stages_of(self._nodes, serving.fingerprint) if not fresh.has(s.stage_id)])
+        await recovery.leftovers.release(
+            [s for s in stages_of(self._nodes, serving.fingerprint) if not fresh.has(s.stage_id)]
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,8 @@ async def make_order(
             loop.call_soon_threadsafe(first.show_transfer, TransferView("preparing", done, total, None))
 
         source = model_source(model.inventory, digests, show)
-        digests.save(model.inventory.units)
+        with contextlib.suppress(OSError):  # a full disk: they are hashed again some day
+            digests.save(model.inventory.units)
         drafts = DraftOrder(draft, model_source(draft.inventory, digests, show)) if draft else None
         chosen = options
         if not chosen.kv_tokens:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,15 +19,14 @@ from app.core.deployment.deployment import (
     Deployment,
     DeploymentFailed,
     DeployOrder,
-    LiveStage,
     deploy,
     fill,
     held_from,
     rejoin,
     reload,
-    unload,
 )
-from app.core.deployment.looking import GONE, look, parted_text
+from app.core.deployment.leftovers import Leftovers
+from app.core.deployment.looking import GONE, look, or_parted
 from app.core.deployment.loss import Loss
 from app.core.deployment.losses import Fate, Look, Mend, Seen, decide, what_changed
 from app.core.deployment.replanning import Means, Plan, plan_again
@@ -41,14 +40,13 @@ from app.core.views import ready_view
 from shardd.rpc import agent_pb2
 
 AGAIN_S = (0.05, 5.0)  # the shortest and the longest pause between two tries
-SETTLE_S = 0.2  # a stage that another program unloads says so at the same moment
 APART_S = 0.5  # a ring that is being joined is whole again by then
-PARTED = 2  # times that a stage did not reach the next one, though both are there
 CRASHES = 3  # of one stage within CRASHES_S: its machine is not tried again for a while
 CRASHES_S = 60.0
 LANE_BROKE = phrase("A lane between the machines broke.")
 ELSEWHERE = phrase("Another program unloaded the model.")
 MOVED_ELSEWHERE = phrase("Another program moved its layers.")
+LOST_MEANWHILE = phrase("A machine was lost in the middle of the recovery.")
 TAKEN_S = 30.0  # another program that moves layers has unloaded the old ones by then
 
 
@@ -74,8 +72,8 @@ class Recovery:
         self._states: dict[str, NodeState] = {}
         self._wake = asyncio.Event()
         self._crashes: dict[str, deque[float]] = {}
-        self._abandoned: dict[str, list[LiveStage]] = {}
-        self._sweeps: set[asyncio.Task[None]] = set()
+        self._following: asyncio.Task[None] | None = None  # another program
+        self.leftovers = Leftovers(serving, nodes)
         self._checking: asyncio.Task[None] | None = None
 
     # -- what answers call -------------------------------------------------------------------------------------------
@@ -111,7 +109,7 @@ class Recovery:
             return
         self._states = now
         self._wake.set()
-        self._sweep()
+        self.leftovers.nodes_changed()
         serving, deployment = self._serving, self._serving.deployment
         if deployment is None:
             return
@@ -126,31 +124,58 @@ class Recovery:
         """A stage was unloaded. Where that was not our doing, somebody else ended the deployment."""
         serving = self._serving
         deployment = serving.deployment
-        if deployment and deployment.has(event.stage.stage_id) and not serving.busy.locked():
-            self._in_background(self._follow_or_end(self.hold(MOVED_ELSEWHERE)), "follow")
+        ours = deployment is not None and deployment.has(event.stage.stage_id) and not serving.busy.locked()
+        if ours and (self._following is None or self._following.done()):
+            self._following = asyncio.create_task(self._follow_or_end(self.hold(MOVED_ELSEWHERE)), name="follow")
+
+    def joined(self) -> None:
+        """Stages were joined. Where another program made whole what nobody waited for here, it is of use here too."""
+        waits = self._serving.view.state is DeploymentState.FAILED and self._serving.deployment is not None
+        if waits and not self._running() and not self._serving.busy.locked() and self._serving.turns.behind:
+            self._begin(None)
 
     async def _follow_or_end(self, loss: Loss) -> None:
-        serving = self._serving
-        async with serving.busy:
-            if not await self._follow(loss):
-                serving.deployment = None
-                self._end(ELSEWHERE)
-                serving.show_trouble(DeploymentState.NONE, ELSEWHERE)
-                await serving.close_pipeline(ELSEWHERE)
+        async with self._serving.change():
+            others = self._serving.turns.behind
+            if loss.over or await self._follow(loss):
+                return
+            if others:
+                self.take_over(loss)
+            else:
+                await self._end_elsewhere()
 
     async def _follow(self, loss: Loss) -> bool:
-        """Goes on with what another program made of the deployment; False: it has unloaded it, or did nothing."""
-        newer = await self._serving.find_newer()
-        if newer is None:
-            return False
+        """Goes on with what another program made of the deployment, in one's turn; False: it is to be made whole."""
+        serving, before = self._serving, self._serving.deployment
         try:
-            pipeline = await self._serving.serve(newer)
+            became = await serving.follow()
         except SentenceError:
-            self.take_over(loss)
+            return False
+        if became.ended or before is None:
+            await self._end_elsewhere()
+            return True
+        if not became.whole or serving.pipeline is None or serving.deployment is None:
+            return False
+        moved = before.placement != serving.deployment.placement
+        loss.planned = moved and not loss.node
+        loss.name("", MOVED_ELSEWHERE if loss.planned else LANE_BROKE, "moved" if loss.planned else "stage_lost")
+        if loss.planned:
+            how = phrase("Another program moved its layers")
+        elif moved:
+            how = phrase("another program moved its layers")
+        elif loss.node:
+            how = phrase("another program loaded it again")
         else:
-            loss.planned = True
-            loss.finish(pipeline, phrase("Another program moved its layers"), {})
+            how = phrase("another program joined the machines anew")
+        loss.finish(serving.pipeline, how, {}, held_from(before, serving.deployment))
         return True
+
+    async def _end_elsewhere(self) -> None:
+        serving = self._serving
+        serving.deployment = None
+        self._end(ELSEWHERE)
+        serving.show_trouble(DeploymentState.NONE, ELSEWHERE)
+        await serving.close_pipeline(ELSEWHERE)
 
     def take_over(self, loss: Loss) -> None:
         """Whoever held it could not finish it: from now on as every other loss."""
@@ -193,16 +218,17 @@ class Recovery:
 
     async def cancel(self, cause: str) -> None:
         """Whatever is under way ends, and the answers that wait for it."""
-        task = self._end(cause)
-        if task:
-            await asyncio.gather(task, return_exceptions=True)
+        tasks = [task for task in (self._end(cause), self._following) if task]
+        if self._following:
+            self._following.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self) -> None:
         await self.cancel(phrase("The controller was closed."))
         if self._checking:
             self._checking.cancel()
             await asyncio.gather(self._checking, return_exceptions=True)
-        await asyncio.gather(*self._sweeps, return_exceptions=True)
+        await self.leftovers.close()
 
     async def take_up(self, deployment: Deployment, cause: str, *, wanted: bool) -> None:
         """What another run of the program left half-done is made whole as after a loss. wanted: layers may move to
@@ -246,11 +272,20 @@ class Recovery:
         task, self._task = self._task, None
         if self._loss:
             self._loss.give_up(cause)
-        if task:
+        if task and task is not asyncio.current_task():  # which goes on to its end
             task.cancel()
         return task
 
     async def _run(self, loss: Loss) -> None:
+        try:
+            await self._mend_all(loss)
+        except Exception as error:  # a mistake of ours: answers must not wait for ever
+            failed = phrase("The recovery failed: {error}.", error=f"{type(error).__name__}: {error}")
+            self._log.add(Level.ERROR, loss.node, failed)
+            loss.give_up(failed)
+            self._serving.show_trouble(DeploymentState.FAILED, failed)
+
+    async def _mend_all(self, loss: Loss) -> None:
         refused, pause, began = set[str](), AGAIN_S[0], time.monotonic()
         failed = Counter[str]()
         while not loss.over:
@@ -258,7 +293,12 @@ class Recovery:
             if deployment is None:
                 loss.give_up(phrase("The model was unloaded."))
                 return
-            seen = [_or_parted(each, failed) for each in await look(deployment, self._nodes)]
+            if self._serving.turns.behind:
+                async with self._serving.change():
+                    if loss.over or await self._follow(loss):
+                        return
+                deployment = self._serving.deployment or deployment
+            seen = [or_parted(each, failed) for each in await look(deployment, self._nodes)]
             if any(each.fate is Fate.TAKEN for each in seen) and time.monotonic() - began > TAKEN_S:
                 loss.give_up(ELSEWHERE)
                 return
@@ -266,11 +306,6 @@ class Recovery:
             if isinstance(step, Look):
                 await self._pause(AGAIN_S[0])
                 continue
-            if step.refill:
-                await asyncio.sleep(SETTLE_S)
-                async with self._serving.busy:
-                    if await self._follow(loss):
-                        return
             self._name(loss, seen)
             if not loss.wanted and all(each.fate is Fate.RELEASED for each in seen):
                 loss.give_up(loss.cause)
@@ -285,7 +320,7 @@ class Recovery:
                 waits = await self._guarded(self._mend(loss, deployment, seen, step, began))
                 if loss.over and self._missed:
                     self.lost(*self._missed, here=True)
-            except SentenceError as error:
+            except (SentenceError, OSError) as error:  # the latter: of this machine's own disk
                 node = error.node if isinstance(error, DeploymentFailed) else ""
                 self._log.add(Level.WARNING, node, str(error))
                 failed[node] += 1
@@ -308,7 +343,7 @@ class Recovery:
             return await asyncio.shield(mending)
         except asyncio.CancelledError:
             if mending.cancelled():  # by nodes_changed, not this task
-                raise AgentError(phrase("A machine was lost in the middle of the recovery.")) from None
+                raise AgentError(LOST_MEANWHILE) from None
             mending.cancel()
             await asyncio.gather(mending, return_exceptions=True)
             raise
@@ -319,7 +354,8 @@ class Recovery:
         """Until something changes, at most so long."""
         self._wake.clear()
         try:
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            async with asyncio.timeout(seconds):  # wait_for loses a cancellation that comes at the same moment
+                await self._wake.wait()
         except TimeoutError:
             return
         await asyncio.sleep(AGAIN_S[0])
@@ -340,19 +376,22 @@ class Recovery:
 
     async def _mend(self, loss: Loss, deployment: Deployment, seen: list[Seen], step: Mend, began: float) -> str:
         """Does what was decided; answers a sentence where nothing fits. Raises SentenceError."""
-        serving = self._serving
+        serving, self._counted = self._serving, ()
         async with serving.change():
+            if serving.turns.behind:  # another program was at it: what was seen before is over
+                return ""
             planned = self._plan(deployment, step) if step.move else Plan(deployment.placement)
             if isinstance(planned, str):
                 waits = phrase("The answer goes on when {node} is back or there is room.", node=loss.node)
                 return joined((loss.cause, planned, waits))
+            serving.turns.begin()
             placement, anew = planned.placement, planned.anew
             self._counted, self._missed = placement.nodes, None
             serving.show_trouble(DeploymentState.DEPLOYING, joined((phrase("Recovering."), loss.cause)))
             at = time.monotonic()
             if anew:
                 away = [stage for stage in deployment.stages if self._state(stage.node) is not NodeState.READY]
-                self._abandon(away)
+                self.leftovers.abandon(away)
                 order = await self._order(placement, deployment)
                 await serving.free()
                 fresh = await deploy(order, self._nodes)
@@ -379,8 +418,10 @@ class Recovery:
         fills = sorted((*step.refill, *step.move))
         if fills:
             order = await self._order(placement, deployment)
-            self._abandon(deployment.stages[index] for index in step.move)
+            self.leftovers.abandon(deployment.stages[index] for index in step.move)
             self._serving.deployment = fresh = await fill(order, fresh, fills, self._nodes)
+        if any(self._state(name) in GONE for name in placement.nodes):
+            raise AgentError(LOST_MEANWHILE)
         await rejoin(fresh, self._nodes)
         return fresh
 
@@ -398,34 +439,6 @@ class Recovery:
             return phrase("{model} is not chosen any more.", model=deployment.model)
         return plan_again(deployment, step, self._nodes, means)
 
-    # -- what is left behind -----------------------------------------------------------------------------------------
-
-    async def release(self, stages: Iterable[LiveStage]) -> None:
-        """Unloads stages that are not wanted any more, those of machines that are away when they are back."""
-        self._abandon(stages)
-        await asyncio.gather(*self._sweeps, return_exceptions=True)
-
-    def _abandon(self, stages: Iterable[LiveStage]) -> None:
-        for stage in stages:
-            self._abandoned.setdefault(stage.node, []).append(stage)
-        self._sweep()
-
-    def _sweep(self) -> None:
-        for name in [name for name in self._abandoned if self._state(name) is NodeState.READY]:
-            self._in_background(unload(self._abandoned.pop(name), self._nodes), f"sweep-{name}")
-
-    def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._sweeps.add(task)
-        task.add_done_callback(self._sweeps.discard)
-
     def _state(self, name: str) -> NodeState:
         node = self._nodes.get(name)
         return node.state if node else NodeState.LOST
-
-
-def _or_parted(seen: Seen, failed: Counter[str]) -> Seen:
-    """A stage that is there and could not be joined: its layers go where the way is open."""
-    if seen.fate is not Fate.READY or failed[seen.node] < PARTED:
-        return seen
-    return replace(seen, fate=Fate.PARTED, cause=parted_text(seen.node))

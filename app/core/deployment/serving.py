@@ -10,15 +10,19 @@ from dataclasses import replace
 from app.core.cluster.node import Node
 from app.core.deployment.changing import Changing
 from app.core.deployment.deployment import Deployment, unload
+from app.core.deployment.elsewhere import Became, what_became
 from app.core.deployment.live import find_live, stages_of
+from app.core.deployment.turns import Turns
 from app.core.errors import ShardboardError
 from app.core.generation.pipeline import Pipeline
 from app.core.snapshot import DeploymentState, DeploymentView, NodeState, Snapshot
-from app.core.text import phrase
+from app.core.text import joined, phrase
 from app.core.views import ready_view
 from shardd.identity import Identity
 
 UNLOADED = phrase("The model was unloaded.")
+AT_IT = phrase("Another program changes what is deployed.")
+PATIENCE_S = 5.0  # of a person who wants the model unloaded, with a program that is at something else
 
 
 class Serving:
@@ -32,6 +36,7 @@ class Serving:
         refresh_stages: Callable[[], Awaitable[None]],
         on_change: Callable[[], None],
         changing: Changing,
+        turns: Turns,
     ) -> None:
         self.deployment: Deployment | None = None
         self.pipeline: Pipeline | None = None
@@ -42,6 +47,7 @@ class Serving:
         self._refresh_stages = refresh_stages
         self._on_change = on_change
         self.changing = changing
+        self.turns = turns
         self.on_taken_up: Callable[[], None] = lambda: None
 
     @property
@@ -54,11 +60,16 @@ class Serving:
         return self.pipeline.open_sequences if self.pipeline else 0
 
     @contextlib.asynccontextmanager
-    async def change(self) -> AsyncGenerator[None]:
-        """Around a change of stages: other programs of this controller see that one is under way."""
-        async with self.busy:
+    async def change(self, seconds: float | None = None) -> AsyncGenerator[None]:
+        """Around a change of stages, which one program of this controller makes at a time; the others see that one is
+        under way. seconds: how long another one is waited for."""
+        async with self.busy, self.turns.taken(seconds, self._show_other):
             with self.changing.marked():
                 yield
+
+    def _show_other(self) -> None:
+        if self.view.state is DeploymentState.FAILED:
+            self.show_trouble(DeploymentState.DEPLOYING, joined((self.view.text, AT_IT)))
 
     def show(self, view: DeploymentView) -> None:
         self.view = view
@@ -90,6 +101,7 @@ class Serving:
 
     def _taken_up(self, pipeline: Pipeline) -> Pipeline:
         self.pipeline, deployment = pipeline, pipeline.deployment
+        self.turns.settled()
         self.show(ready_view(deployment))
         self.on_taken_up()
         return pipeline
@@ -114,14 +126,28 @@ class Serving:
 
     async def unload(self, over: str = UNLOADED) -> None:
         """Ends every stage that this controller deployed, also in an earlier run of the program."""
+        self.turns.begin(unloaded=True)
         await self.close_pipeline(over)
         self.deployment = None
         await self.free()
 
     async def free(self) -> None:
         """As unload, but what is deployed is still wanted."""
+        self.turns.begin()
         await self._refresh_stages()
         await unload(stages_of(self._nodes, self.fingerprint), self._nodes)
+        await self.forget_released()
+
+    async def forget_released(self) -> None:
+        """Has the machines forget what they unloaded while this controller was away: it wants something else now."""
+
+        async def forget(node: Node, stage_id: str) -> None:
+            await node.client.unload_stage(stage_id)
+            node.released.pop(stage_id, None)
+
+        there = [node for node in self._nodes.values() if node.state is NodeState.READY]
+        noted = [forget(node, stage_id) for node in there for stage_id in node.released]
+        await asyncio.gather(*noted, return_exceptions=True)
 
     async def tidy(self) -> int:
         """Unloads what a program of this controller left behind when it was killed: stages of ours that belong to
@@ -138,13 +164,21 @@ class Serving:
         await unload(left, self._nodes)
         return len(left)
 
-    async def find_newer(self) -> Deployment | None:
-        """What another program of this controller made of the deployment meanwhile."""
+    async def look(self) -> None:
+        """Asks all machines what runs on them: what other programs change from now on is known to be newer."""
+        self.turns.look()
         await self._refresh_stages()
-        try:
-            live = find_live(self._nodes, self.fingerprint)
-        except ShardboardError:
-            return None
+
+    async def follow(self) -> Became:
+        """Takes up what other programs of this controller made of the deployment, or what there is of it. Raises
+        ShardboardError where it is whole and cannot be reached."""
         former = self.deployment
-        newer = former is not None and live.model == former.model and live.epoch > former.epoch
-        return live if newer else None
+        await self.look()
+        if former is None:
+            return Became(ended=True)
+        became = what_became(former, self._nodes, self.fingerprint, unloaded=self.turns.unloaded)
+        if became.whole and became.deployment:
+            await self.serve(became.deployment)
+        else:
+            self.deployment = became.deployment or former
+        return became

@@ -11,6 +11,7 @@ from app.core.text import phrase
 Say = Callable[[str], str]
 LEVELS = {Level.INFO: phrase("info"), Level.WARNING: phrase("warning"), Level.ERROR: phrase("error")}
 NODE_WIDTH = 12
+MESSAGE_AT = 8 + 2 + NODE_WIDTH + 2  # letters before the message: the clock, the machine, and what parts them
 
 
 def told(entry: ActivityEntry, say: Say = str) -> str:

@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QSignalBlocker, Qt
-from PySide6.QtGui import QGuiApplication, QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtGui import QFontMetricsF, QGuiApplication, QTextBlockFormat, QTextCharFormat, QTextCursor
+from PySide6.QtWidgets import QComboBox, QFileDialog, QFrame, QTextEdit, QWidget
 
 from app.core.snapshot import ActivityEntry, Level
 from app.core.text import phrase
-from app.ui.activity.lines import as_file, line, wanted
+from app.ui.activity.lines import MESSAGE_AT, as_file, line, wanted
 from app.ui.bridge import CoreBridge
 from app.ui.text import as_shown, shown, tr
-from app.ui.theme import SPACE, colour, tokens
-from app.ui.widgets import Banner, Card, FlowRow, push_button
+from app.ui.theme import SPACE, colour, look, tokens
+from app.ui.widgets import Banner, Card, FlowRow, SearchField, push_button
 
 KEPT = 1000
 HINT = phrase("What happens on the machines is written here.")
@@ -28,15 +28,16 @@ class ActivityPanel(Card):
     """The latest entries; the view follows the end unless the reader has scrolled up."""
 
     _filled = False  # Qt calls changeEvent before __init__ has ended
+    _look = ""
 
     def __init__(self, bridge: CoreBridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bridge = bridge
         self._cleared = 0
-        self.text = QPlainTextEdit()
+        self.text = QTextEdit()
         self.text.setReadOnly(True)
         self.text.setUndoRedoEnabled(False)
-        self.text.setMaximumBlockCount(KEPT)
+        self.text.document().setMaximumBlockCount(KEPT)
         self.text.setFrameShape(QFrame.Shape.NoFrame)
         self.text.setProperty("role", "mono")
         self.text.setPlaceholderText(as_shown(HINT))
@@ -53,10 +54,9 @@ class ActivityPanel(Card):
         self.machine.setMinimumContentsLength(9)
         self.machine.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.machine.activated.connect(lambda _index: self.rebuild())
-        self.search = QLineEdit()
+        self.search = SearchField()
         self.search.setPlaceholderText(tr("Filter"))
         self.search.setAccessibleName(tr("Show entries with these words"))
-        self.search.setClearButtonEnabled(True)
         self.search.setMaximumWidth(180)
         self.search.textChanged.connect(lambda _text: self.rebuild())
         self.copy_button = push_button("Copy", "quiet", self.copy)
@@ -76,6 +76,9 @@ class ActivityPanel(Card):
         self.body.addLayout(top)
         self.body.addWidget(self.banner)
         self.body.addWidget(self.text, 1)
+        self._following, self._most = True, 0
+        self.text.verticalScrollBar().rangeChanged.connect(self._follow)
+        self.text.verticalScrollBar().valueChanged.connect(self._scrolled)
         bridge.activity_added.connect(self._add)
         self._filled = True
         self.rebuild()
@@ -152,12 +155,24 @@ class ActivityPanel(Card):
         entries = self.shown()
         narrowed = bool(self._bridge.activity) and not entries and not self._cleared
         self.text.setPlaceholderText(as_shown(NOTHING if narrowed else HINT))
+        self._look = look()
         self.text.setUpdatesEnabled(False)
         self.text.clear()
-        for entry in entries:
-            self._append(entry)
+        self._write(entries[-KEPT:])
         self.text.setUpdatesEnabled(True)
-        self.text.verticalScrollBar().setValue(self.text.verticalScrollBar().maximum())
+        self._following = True
+        self._follow(0, self.text.verticalScrollBar().maximum())
+
+    def _follow(self, _least: int, most: int) -> None:
+        """There are more lines, or there is less room for them."""
+        self._most = most
+        if self._following:
+            self.text.verticalScrollBar().setValue(most)
+
+    def _scrolled(self, value: int) -> None:
+        bar = self.text.verticalScrollBar()
+        if bar.maximum() == self._most:  # else it is only put right, before the new range is told
+            self._following = value >= bar.maximum() - 2
 
     def _wanted(self, entries: Iterable[ActivityEntry]) -> list[ActivityEntry]:
         return wanted(entries, self.warnings.isChecked(), self._cleared, self.node, self.search.text(), shown)
@@ -165,24 +180,30 @@ class ActivityPanel(Card):
     def _add(self, entry: ActivityEntry) -> None:
         if not self._wanted([entry]):
             return
-        bar = self.text.verticalScrollBar()
-        at_end = bar.value() >= bar.maximum() - 2
-        self._append(entry)
-        if at_end:
-            bar.setValue(bar.maximum())
+        self._write([entry])
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and self._filled:
-            self.rebuild()  # the lines carry the colours of the theme that they were written in
+        kinds = (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange)
+        if event.type() in kinds and self._filled and look() != self._look:
+            self.rebuild()  # the lines carry the colours of the theme, and the size of text, that they were written in
 
-    def _append(self, entry: ActivityEntry) -> None:
+    def _write(self, entries: Iterable[ActivityEntry]) -> None:
+        """Lines at the end; what of a line does not fit stands below its own words, not below the clock."""
         values = tokens()
-        ink = {Level.INFO: values.text, Level.WARNING: values.warning, Level.ERROR: values.danger}[entry.level]
-        form = QTextCharFormat()
-        form.setForeground(colour(ink))
+        inks = {Level.INFO: values.text, Level.WARNING: values.warning, Level.ERROR: values.danger}
+        block, form = QTextBlockFormat(), QTextCharFormat()
+        self.text.ensurePolished()
+        indent = QFontMetricsF(self.text.font()).horizontalAdvance(" ") * MESSAGE_AT
+        block.setLeftMargin(indent)
+        block.setTextIndent(-indent)
         cursor = QTextCursor(self.text.document())
+        cursor.beginEditBlock()
         cursor.movePosition(QTextCursor.MoveOperation.End)
-        if not self.text.document().isEmpty():
-            cursor.insertBlock()
-        cursor.insertText(line(entry, shown), form)
+        for entry in entries:
+            form.setForeground(colour(inks[entry.level]))
+            if not self.text.document().isEmpty():
+                cursor.insertBlock()
+            cursor.setBlockFormat(block)
+            cursor.insertText(line(entry, shown), form)
+        cursor.endEditBlock()

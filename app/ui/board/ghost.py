@@ -13,9 +13,12 @@ from app.ui.board.gesture import Run
 from app.ui.board.segments import Segment
 from app.ui.text import as_shown
 
+OPACITY = 0.96
+
 
 class Ghost(QWidget):
-    """A grabbed block (or one made for the carried part of it), half transparent, above the window's content."""
+    """A grabbed block (or one made for the carried part of it), above the window's content, which hardly shines
+    through: its words are read."""
 
     def __init__(self, window: QWidget, run: Run | None, block: StageBlock, weights: int) -> None:
         super().__init__(window)
@@ -33,7 +36,7 @@ class Ghost(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.setOpacity(0.88)
+        painter.setOpacity(OPACITY)
         painter.drawPixmap(0, 0, self._pixmap)
 
 

@@ -14,7 +14,7 @@ from app.ui.board.state import BoardState, NodeOutlook
 def range_line(segment: Segment, weights: int) -> tuple[str, ...]:
     span, short = words.layers(segment.first, segment.last), words.layer_range(segment.first, segment.last)
     size = words.size(weights)
-    return (joined((span, size), "  ·  "), f"{short}  ·  {size}", f"{short} · {size}", span, short)
+    return (joined((span, size), "  ·  "), f"{short}  ·  {size}", f"{short} · {size}", short)
 
 
 def room_line(outlook: NodeOutlook | None) -> tuple[str, ...]:

@@ -19,11 +19,12 @@ from app.ui.chat.growing import GrowingMarkdown
 from app.ui.chat.markdown_view import MarkdownView
 from app.ui.chat.pace import Pace
 from app.ui.chat.parts import BranchNav, CopyButton, InlineEditor, ProblemPanel, ThinkingView, slim
-from app.ui.chat.text import figures_line, prefill_line, queued_line, shares_line, size
+from app.ui.chat.text import RENDER_LIMIT_BYTES, figures_line, prefill_line, queued_line, shares_line
 from app.ui.text import as_shown, tr
 from app.ui.theme import SPACE
 from app.ui.widgets import IconButton, WrappedLabel, explain, label
 from app.ui.widgets.labels import plain_tooltip
+from app.ui.words import size
 
 NBSP = "\u00a0"
 RENDER_EVERY_MS = 33
@@ -58,6 +59,7 @@ class AnswerView(EditableMessage):
         self._state = Running()
         self.thinking = ThinkingView(self)
         self.markdown = MarkdownView(pace=self._pace, parent=self)
+        self.markdown.caught_up.connect(self._order_tabs_at_the_end)  # where blocks came after the rest
         self.progress = label(role="muted", parent=self)
         self.note = WrappedLabel(role="small", parent=self)
         self.problem = ProblemPanel(self)
@@ -261,7 +263,11 @@ class AnswerView(EditableMessage):
         if self._growing.capped:
             total = len(self._growing.text.encode("utf-8", "replace"))
             self.show_all.setText(
-                tr("Only the first 64 KiB are shown. Show all {total} as plain text", total=size(total))
+                tr(
+                    "Only the first {limit} are shown. Show all {total} as plain text",
+                    limit=size(RENDER_LIMIT_BYTES),
+                    total=size(total),
+                )
             )
         self._show_note(note)
         self.problem.show_problem(problem)
@@ -271,7 +277,6 @@ class AnswerView(EditableMessage):
         self._show_figures(figures, words)
         self._buttons.show()
         self._order_tabs()
-        self.markdown.caught_up.connect(self._order_tabs)  # where blocks are still to come
         QTimer.singleShot(0, self, self._order_tabs)  # and when the layout has shown what it was given just now
         explain(self.copy, "" if self._text else "There is nothing to copy.")
 
@@ -279,6 +284,11 @@ class AnswerView(EditableMessage):
         """Its blocks, then its buttons."""
         blocks = (self.thinking.toggle, *self.markdown.focusable(), self.show_all, self.nav.previous, self.nav.next)
         return (*blocks, self.copy, self.edit, self.regenerate, self.go_on, self.more)
+
+    def _order_tabs_at_the_end(self) -> None:
+        """Not while it is written: the way of the Tab key is not made anew with each word."""
+        if self._outcome:
+            self._order_tabs()
 
     def _order_tabs(self) -> None:
         before: QWidget | None = None

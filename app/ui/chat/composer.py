@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QSizePolicy, 
 from app.core.chat.attachments import MOST, read_attachment
 from app.core.chat.conversation import Attachment
 from app.core.errors import ShardboardError
-from app.ui.chat.text import size
 from app.ui.text import as_shown, tr
 from app.ui.theme import SPACE
 from app.ui.widgets import ElidedLabel, IconButton, WrappedLabel, explain, push_button, set_tone
+from app.ui.words import size
 
 NARROW_PX = 372  # under this, "System prompt" becomes "System"
 LEAST_LINES = 2

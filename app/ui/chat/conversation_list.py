@@ -8,14 +8,14 @@ from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFont, QKeyEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QListWidget, QListWidgetItem, QToolButton, QWidget
 
 from app.core.chat.conversation import NEW_CHAT
 from app.core.chat.shelf import Listed
 from app.ui.chat.popovers import Popover
 from app.ui.text import tr
 from app.ui.theme import SPACE
-from app.ui.widgets import WrappedLabel, explain, push_button
+from app.ui.widgets import SearchField, WrappedLabel, explain, push_button
 from app.ui.widgets.labels import plain_tooltip
 
 _KEY = Qt.ItemDataRole.UserRole
@@ -70,10 +70,9 @@ class ConversationList(Popover):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("Conversations"), WIDTH, parent)
         self._listed: tuple[Listed, ...] = ()
-        self.search = QLineEdit()
+        self.search = SearchField()
         self.search.setPlaceholderText(tr("Search titles and messages"))
         self.search.setAccessibleName(tr("Search conversations"))
-        self.search.setClearButtonEnabled(True)
         for button in self.search.findChildren(QToolButton):
             button.setAccessibleName(tr("Clear the search"))
         self.rows = ConversationRows()

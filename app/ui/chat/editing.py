@@ -10,8 +10,12 @@ from app.ui.chat.rows import MessageView
 
 
 class EditableMessage(MessageView):
-    """Its layout is a column. Signals: edited(text), it was written anew; walked(steps), another version is wanted."""
+    """Its layout is a column.
 
+    Signals: editing(), its editor is open; edited(text), it was written anew; walked(steps), another version is wanted.
+    """
+
+    editing = Signal()
     edited = Signal(str)
     walked = Signal(int)
     edit: QPushButton
@@ -27,6 +31,7 @@ class EditableMessage(MessageView):
         column.insertWidget(0, editor)
         self._show_text(False)
         editor.edit.setFocus()
+        self.editing.emit()
 
     def end_edit(self) -> None:
         if self.editor is not None:

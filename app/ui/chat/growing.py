@@ -41,7 +41,7 @@ class GrowingMarkdown:
 
     Attributes:
         text: everything fed so far.
-        capped: whether the message is longer than what is rendered (64 KiB).
+        capped: whether the message is longer than what is rendered (RENDER_LIMIT_BYTES).
     """
 
     def __init__(self, limit: int = RENDER_LIMIT_BYTES) -> None:

@@ -12,10 +12,11 @@ from app.ui.chat.blocks import plain_blocks
 from app.ui.chat.editing import EditableMessage
 from app.ui.chat.markdown_view import MarkdownView
 from app.ui.chat.parts import BranchNav, CopyButton, InlineEditor, slim
-from app.ui.chat.text import cap, size
+from app.ui.chat.text import cap
 from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import WrappedLabel, explain
+from app.ui.words import size
 
 BUBBLE_SHARE = 0.84  # of the conversation's width
 MEASURED = 4000  # characters; longer messages take all of it

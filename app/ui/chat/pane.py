@@ -313,10 +313,12 @@ class ChatPane(QWidget):
         turn = self._conversation.turns[number]
         if turn.role == "user":
             mine = UserMessage(turn.text, turn.attachments, self.transcript.widget())
+            mine.editing.connect(lambda: self.transcript.reveal(mine))
             mine.edited.connect(lambda text: self.edit(number, text))
             mine.walked.connect(lambda steps: self.walk(number, steps))
             return mine
         view = AnswerView(self.transcript.pace, self.transcript.widget())
+        view.editing.connect(lambda: self.transcript.reveal(view))
         view.edited.connect(lambda text: self.edit(number, text))
         view.walked.connect(lambda steps: self.walk(number, steps))
         view.regenerate_wanted.connect(lambda: self.regenerate(number))

@@ -16,7 +16,7 @@ from app.ui import words as figure_words
 
 __all__ = ["Figures", "Problem", "title_of"]
 
-RENDER_LIMIT_BYTES = 64 * 1024
+RENDER_LIMIT_BYTES = 64_000
 RUN_LIMIT = 2000  # characters without a break that Qt still lays out quickly
 
 _LONG_RUN = re.compile(rf"\S{{{RUN_LIMIT + 1},}}")
@@ -172,7 +172,3 @@ def cap(text: str, limit: int = RENDER_LIMIT_BYTES) -> tuple[str, bool]:
     head = data[:limit].decode("utf-8", "ignore")
     line = head.rfind("\n")
     return (head[: line + 1] if line > limit // 2 else head), True
-
-
-def size(byte_count: int) -> str:
-    return f"{byte_count / 1024:,.0f} KiB" if byte_count < 1024 * 1024 else f"{byte_count / 1024 / 1024:,.1f} MiB"

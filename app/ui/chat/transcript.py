@@ -173,6 +173,20 @@ class Transcript(QScrollArea):
         self.latest.hide()
         self._arrange(OPEN_S)
 
+    def reveal(self, message: MessageView) -> None:
+        """Shows a message that has changed from its top on, and scrolls no further than that needs."""
+        self.following = False
+        self._arrange(OPEN_S)
+        position = next((number for number, each in self._rows.live.items() if each is message), None)
+        if position is None:
+            return
+        bar, view = self.verticalScrollBar(), self.viewport().height()
+        top = self._rows.column.tops[position] - SPACE.s
+        bottom = top + self._rows.column.heights[position] + 2 * SPACE.s
+        bar.setValue(min(max(bar.value(), bottom - view), top))
+        self.following = bar.value() >= bar.maximum() - AT_THE_END_PX
+        self._show_latest()
+
     # -- arrangement --------------------------------------------------------------------------------------------------
 
     def _inner(self) -> int:
@@ -206,7 +220,8 @@ class Transcript(QScrollArea):
                 if time.thread_time() > until:
                     break
             self._place(self._rows.column)
-            whole = self._free_far() and whole and self._rows.settled
+            same = self._rows.width == self._inner()  # what was sent above may have changed this place's own width
+            whole = self._free_far() and whole and same and self._rows.settled
             if not whole:
                 self.pace.ask(self._arrange)
             elif self._tabs_due:

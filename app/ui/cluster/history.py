@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from statistics import fmean
 
 from app.core.snapshot import NodeView
 from app.core.text import phrase
 
 SAMPLE_S = 1.0
 KEPT = 300  # five minutes
+LEAST_SHOWN = 60  # a picture of fewer would be all but empty
+HEADROOM = 1.5  # a steady line runs below the edge: it is no limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +68,28 @@ class History:
 
 
 def lines(values: Sequence[float | None], top: float | None = None) -> list[list[tuple[float, float]]]:
-    """Runs of measured values as points: x from 0 (KEPT samples ago) to 1 (now), y from 0 to 1 of `top`, or of a bit
-    more than the largest. A single value between holes makes a run of one."""
-    largest = top or max((value for value in values if value is not None), default=0.0) * 1.15 or 1.0
+    """Runs of measured values as points: x from 0 (the oldest sample, or LEAST_SHOWN samples ago) to 1 (now), y from 0
+    to 1 of `top`, or of more than the largest. A single value between holes makes a run of one."""
+    largest = top or max((value for value in values if value is not None), default=0.0) * HEADROOM or 1.0
     runs: list[list[tuple[float, float]]] = [[]]
-    start = KEPT - len(values)
+    span = max(LEAST_SHOWN, len(values))
+    start = span - len(values)
     for number, value in enumerate(values):
         if value is None:
             if runs[-1]:
                 runs.append([])
             continue
-        runs[-1].append(((start + number) / (KEPT - 1), min(1.0, value / largest)))
+        runs[-1].append(((start + number) / (span - 1), min(1.0, value / largest)))
     return [run for run in runs if run]
+
+
+def thinned(run: Sequence[tuple[float, float]], columns: int) -> list[tuple[float, float]]:
+    """At most one point in each of so many columns, the mean of those that fall into it: more make a blot, no line."""
+    found: list[tuple[float, float]] = []
+    for _, group in groupby(run, key=lambda point: int(point[0] * columns)):
+        points = list(group)
+        found.append((fmean(x for x, _ in points), fmean(y for _, y in points)))
+    return found
 
 
 def spoken(name: str, values: Sequence[float | None], unit: str) -> str:

@@ -85,12 +85,21 @@ class LinkCanvas(QLabel):  # to a screen reader a plain widget would have no rol
         small = sans(TEXT.small)
         painter.setFont(small)
         line = scaled(28)
-        for place, machine in zip(self.links.places, boxes, strict=True):
-            pen = QPen(colour(values.border_strong if place.well else values.danger), 1, Qt.PenStyle.DashLine)
-            painter.setPen(pen)
-            x = machine.center().x()
-            painter.drawLine(QPointF(x, line), QPointF(x, machine.top()))
-            painter.drawLine(QPointF(x, line), QPointF(middle, line))
+        spots = {
+            well: [at.center().x() for place, at in zip(self.links.places, boxes, strict=True) if place.well is well]
+            for well in (True, False)
+        }
+        # One line along all of them: dashes over dashes, out of step, would make a solid one.
+        well_spots, lost_spots = [middle, *spots[True]], [middle, *spots[False]]
+        low, high = min(well_spots), max(well_spots)
+        spans = {True: [(low, high)], False: [(min(low, *lost_spots), low), (high, max(high, *lost_spots))]}
+        for well, ink in ((True, values.border_strong), (False, values.danger)):
+            painter.setPen(QPen(colour(ink), 1, Qt.PenStyle.DashLine))
+            for x in spots[well]:
+                painter.drawLine(QPointF(x, line), QPointF(x, boxes[0].top()))
+            for left, right in spans[well]:
+                if right > left:
+                    painter.drawLine(QPointF(left, line), QPointF(right, line))
         painter.setPen(QPen(colour(values.border_strong), 1, Qt.PenStyle.DashLine))
         painter.drawLine(QPointF(middle, box.bottom()), QPointF(middle, line))
         painter.setPen(QPen(colour(values.border_strong), 1))

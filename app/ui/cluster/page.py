@@ -25,8 +25,9 @@ from app.ui.models.ask import ask
 from app.ui.text import tr
 from app.ui.theme import SPACE
 from app.ui.widgets import (
-    PaneSplitter,
+    FittedSplitter,
     ResponsiveGrid,
+    Sheet,
     WrappedLabel,
     keep_right_edge,
     label,
@@ -74,7 +75,7 @@ class ClusterPage(QWidget):
         machines.addWidget(label("Machines", "heading"), 1)
         machines.addWidget(self.set_up_button)
         machines.addWidget(self.add_button)
-        top = QWidget()
+        top = Sheet()
         column = QVBoxLayout(top)
         column.setContentsMargins(SPACE.xl, SPACE.l, SPACE.xl, SPACE.s)
         column.setSpacing(SPACE.m)
@@ -87,13 +88,14 @@ class ClusterPage(QWidget):
         below = QVBoxLayout(bottom)
         below.setContentsMargins(SPACE.xl, SPACE.xs, SPACE.xl, SPACE.l)
         below.addWidget(self.views)
-        self.splitter = PaneSplitter(Qt.Orientation.Vertical, tr("Boundary between the machines and the activity"))
+        self.splitter = FittedSplitter(tr("Boundary between the machines and the activity"))
         area = page_scroll(top)
         keep_right_edge(area, column)
         self.splitter.addWidget(area)
         self.splitter.addWidget(bottom)
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 1)
+        self.splitter.fit_to(top)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.splitter)

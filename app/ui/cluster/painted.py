@@ -17,6 +17,7 @@ from app.ui.theme import colour, tokens
 
 BAR_HEIGHT: Final = 9
 SPARK_HEIGHT: Final = 30
+POINT_PX: Final = 2  # between two points of a line
 
 
 class MemoryBar(QLabel):  # to a screen reader a plain widget would have no role
@@ -129,7 +130,8 @@ class Sparkline(QLabel):  # to a screen reader a plain widget would have no role
         shade.setColorAt(0, colour(ink, 0.28))
         shade.setColorAt(1, colour(ink, 0.0))
         pen = QPen(colour(ink), 1.4)
-        for run in self._runs:
+        for measured in self._runs:
+            run = history.thinned(measured, max(1, self.width() // POINT_PX))
             points = [QPointF(x * (self.width() - 1), base - 1 - (self.height() - 5) * y) for x, y in run]
             if len(points) == 1:
                 points.append(points[0] + QPointF(1.5, 0))

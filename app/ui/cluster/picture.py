@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.snapshot import NodeState, NodeView, ShardView, Snapshot
@@ -137,8 +138,12 @@ def _cell(node: NodeView, model: str, coming: bool) -> Cell:
     transfer = node.transfer if coming else None
     lines = [_shard_line(shard) for shard in held]
     moving = None
-    parts = [words.layer_range(shard.first, shard.last) for shard in held]
-    text = f"{', '.join(dict.fromkeys(parts))} · {words.size(sum(shard.bytes for shard in held))}" if held else ""
+    ranges = together(held)
+    size = words.size(sum(shard.bytes for shard in held))
+    if sum(last - first + 1 for first, last in ranges) < sum(shard.last - shard.first + 1 for shard in held):
+        size = phrase("up to {size}", size=size)  # what two shards share lies there once
+    parts = ", ".join(words.layer_range(first, last) for first, last in ranges)
+    text = joined((parts, size), " · ") if held else ""
     if transfer is not None:
         moving = transfer.done_bytes / transfer.total_bytes if transfer.total_bytes else 0.0
         rate = words.rate(transfer.bytes_per_s) if transfer.bytes_per_s else ""
@@ -156,6 +161,17 @@ def _cell(node: NodeView, model: str, coming: bool) -> Cell:
         spare,
         moving,
     )
+
+
+def together(shards: Sequence[ShardView]) -> list[tuple[int, int]]:
+    """The layers of these shards, sorted by their first one, as ranges that neither meet nor overlap."""
+    ranges: list[tuple[int, int]] = []
+    for shard in shards:
+        if ranges and shard.first <= ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], max(ranges[-1][1], shard.last))
+        else:
+            ranges.append((shard.first, shard.last))
+    return ranges
 
 
 def _shard_line(shard: ShardView) -> str:

@@ -108,7 +108,8 @@ def of_answer(title: str, tokens: int | None, rate: float | None, problem: str) 
     if problem:
         return Notice(phrase("An answer ended early"), joined((named, problem), ": "), "error", "Chat")
     figures = joined((words.count(tokens, "token") if tokens else "", words.tokens_per_s(rate) if rate else ""), ", ")
-    text = joined((named, figures), ": ") or phrase("It is in the chat.")
+    quoted = phrase("“{title}”", title=named) if named else ""
+    text = joined((quoted, figures), ", ") or phrase("It is in the chat.")
     return Notice(phrase("An answer is finished"), text, place="Chat")
 
 
@@ -116,6 +117,8 @@ def cluster_line(snapshot: Snapshot) -> str:
     """The cluster in one line, for the tray and the side bar."""
     ready = sum(node.state is NodeState.READY for node in snapshot.nodes)
     total = len(snapshot.nodes)
+    if not total:
+        return phrase("No machine yet")
     if total == 1:
         return phrase("{ready} of 1 machine ready", ready=ready)
     return phrase("{ready} of {total} machines ready", ready=ready, total=total)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.text import phrase
 from app.ui.desktop.commands import rows
 from app.ui.text import tr
 from app.ui.theme import SPACE, scaled
-from app.ui.widgets import WrappedLabel, label, page_scroll, push_button
+from app.ui.widgets import SearchField, WrappedLabel, label, page_scroll, push_button
 
 NOTHING = phrase("No shortcut has these words.")
 
@@ -29,10 +29,9 @@ class ShortcutsDialog(QDialog):
         self.setWindowTitle(tr("Keyboard shortcuts"))
         room = parent.size() if parent else QSize(600, 680)
         self.resize(min(scaled(560), room.width() - 40), min(scaled(640), room.height() - 40))
-        self.search = QLineEdit()
+        self.search = SearchField()
         self.search.setAccessibleName(tr("Find a shortcut"))
         self.search.setPlaceholderText(tr("Find: deploy, Ctrl+N"))
-        self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)
         self.nothing = WrappedLabel(NOTHING, "muted")
         self.lines: list[tuple[str, list[QWidget]]] = []

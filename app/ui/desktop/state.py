@@ -73,7 +73,8 @@ class WindowState:
         self._file.setValue("geometry", window.saveGeometry())
         if self._split is not None:
             self._file.setValue("splitter", self._split)
-        self._file.setValue("activity", window.cluster.splitter.saveState())
+        if window.cluster.splitter.by_hand:
+            self._file.setValue("activity", window.cluster.splitter.saveState())
         self._file.setValue("place", window.place)
         self._file.sync()
 

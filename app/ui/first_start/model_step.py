@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from app.core.library.models import FoundModel
 
 MOST_FOUND = 6
+RADIO_TEXT = 16 + 2 + SPACE.s  # where the words beside a radio button begin: its round, two edges, and what parts them
 INTRO = phrase(
     "Choose a model. The built-in one is small and answers simple questions about Shardboard: enough to see it work."
 )
@@ -65,7 +66,7 @@ class ModelRow(QWidget):
         column.setContentsMargins(SPACE.xs, SPACE.xs, SPACE.xs, SPACE.xs)
         column.setSpacing(2)
         column.addLayout(head)
-        self.fit.setContentsMargins(SPACE.xl, 0, 0, 0)
+        self.fit.setContentsMargins(RADIO_TEXT, 0, 0, 0)
         column.addWidget(self.fit)
 
     def show_fit(self, outlook: Outlook) -> None:

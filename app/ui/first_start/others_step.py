@@ -74,7 +74,8 @@ class OthersStep(QWidget):
         found = {agent.address: agent for agent in snapshot.discovered}
         for address, agent in found.items():
             if address not in self.rows:
-                self._add_row(PairRow(self._bridge, address, agent.name, agent.version))
+                row = PairRow(self._bridge, address, agent.name, agent.version)
+                self._add_row(row, below=tuple(self.rows.values())[-1:])
         kept = {address for address, row in self.rows.items() if row.in_use}
         for gone in self.rows.keys() - found.keys() - self._typed - kept:
             self.rows.pop(gone).deleteLater()
@@ -102,11 +103,13 @@ class OthersStep(QWidget):
         for row in self.rows.values():
             row.cancel()
 
-    def _add_row(self, row: PairRow) -> PairRow:
+    def _add_row(self, row: PairRow, below: tuple[PairRow, ...] = ()) -> PairRow:
+        """The first of those to be paired; below: the one that it stands under instead."""
         self.rows[row.address] = row
         row.paired.connect(self._paired)
-        self._list.insertWidget(len(self._known), row)
-        tab_through(self.look_button, (row.code, row.button))
+        place = self._list.indexOf(below[0]) + 1 if below else len(self._known)
+        self._list.insertWidget(place, row)
+        tab_through(below[0].button if below else self.look_button, (row.code, row.button))
         return row
 
     def _paired(self, address: str) -> None:
@@ -147,7 +150,7 @@ class KnownRow(QWidget):
         self.state = PillLabel()
         self.text = WrappedLabel(role="muted")
         row = QHBoxLayout(self)
-        row.setContentsMargins(SPACE.s, 0, 0, 0)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(SPACE.s)
         row.addWidget(self.name)
         row.addWidget(self.state)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.core.cluster.reach import check_reach
@@ -29,6 +29,7 @@ INTRO = phrase(
 )
 TONES = {Verdict.GOOD: "success", Verdict.PROBLEM: "danger", Verdict.NOTE: "warning", Verdict.UNTESTED: ""}
 CHECKING = phrase("Checking…")
+PLACED_MS = 60  # until a new row stands where it will
 
 
 class FindingRow(QWidget):
@@ -88,7 +89,8 @@ class ReachDialog(QDialog):
         layout.addWidget(WrappedLabel(INTRO, "muted"))
         layout.addLayout(line)
         layout.addWidget(self.banner)
-        layout.addWidget(page_scroll(content), 1)
+        self._area = page_scroll(content)
+        layout.addWidget(self._area, 1)
         layout.addLayout(foot)
         self.check_button.setAutoDefault(False)
         close.setAutoDefault(False)
@@ -139,6 +141,9 @@ class ReachDialog(QDialog):
         if error is not None:
             self.banner.show_error(error)
         self.status.setText(summary(self.findings, bool(self.address.text().strip())))
+        problem = next((row for row in self.rows if row.finding.verdict is Verdict.PROBLEM), None)
+        if problem is not None:  # once it has its place
+            QTimer.singleShot(PLACED_MS, problem, lambda: self._area.ensureWidgetVisible(problem, 0, SPACE.s))
 
 
 def open_reach(parent: QWidget, bridge: CoreBridge, address: str = "") -> ReachDialog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.core.generation.accounting import Placed, account, conditions, explain, laps
@@ -21,7 +21,7 @@ from app.ui.widgets import Card, PillLabel, WrappedLabel, label, push_button
 from app.ui.widgets import explain as explain_button
 
 REFRESH_MS: Final = 120
-NOTHING: Final = phrase("The next answer's tokens appear here, each as a bar: where its time went, stage by stage.")
+NOTHING: Final = phrase("The next tokens appear here, each as a bar: where its time went, stage by stage.")
 PAUSE_TIP: Final = phrase("Holds what is shown, so that it can be looked at; the answer goes on")
 NOT_MEASURED: Final = phrase("There is nothing to export before the second token.")
 
@@ -56,6 +56,7 @@ class LatencyPanel(Card):
         self.events: tuple[TokenEvent, ...] = ()
         self.model = ""
         self.paused = False
+        self._room = self._room_at = 0
         self.median = PillLabel()
         self.median.setAccessibleName(tr("Median time of a token"))
         self.pause = push_button("Pause", "quiet", self._toggle_pause)
@@ -65,6 +66,7 @@ class LatencyPanel(Card):
             button.setProperty("slim", True)
         self.bars = LatencyBars()
         self.sentence = WrappedLabel(NOTHING, "muted")
+        self.sentence.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.sentence.setAccessibleName(tr("Why a token takes as long as it does"))
         row = QHBoxLayout()
         row.setSpacing(SPACE.xs)
@@ -97,7 +99,15 @@ class LatencyPanel(Card):
             self._earlier, self.model = answer.earlier, answer.model
         self._show()
 
+    def _keep_room(self, measured: bool) -> None:
+        """A sentence that becomes shorter leaves its room, or the conversation above would move with each."""
+        width = self.sentence.width()
+        before = self._room if width == self._room_at and measured else 0
+        self._room_at, self._room = width, max(before, self.sentence.heightForWidth(width))
+        self.sentence.setMinimumHeight(self._room)
+
     def clear(self) -> None:
+        self._room = 0
         self._live, self._stages = (), ()
         self._set_paused(False)
         self._show()
@@ -139,6 +149,7 @@ class LatencyPanel(Card):
         if not every:
             why = NOTHING
         self.sentence.setText(why)
+        self._keep_room(bool(every))
         self.sentence.setVisible(bool(why))
         explain_button(self.export, "" if every else NOT_MEASURED, tr("As JSON for a browser's trace viewer"))
         explain_button(self.pause, "" if every else tr("Nothing is measured yet."), PAUSE_TIP)

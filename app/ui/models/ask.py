@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.core.text import phrase
 from app.ui.text import shown
+from app.ui.theme import SPACE
 from app.ui.widgets import set_tone
 
 KEEP = phrase("Keep")
@@ -22,6 +23,9 @@ def ask(parent: QWidget, question: str, consequence: str, verb: str, on_yes: Cal
     box.setWindowTitle(shown(question))
     box.setText(shown(question))
     box.setInformativeText(shown(consequence))
+    room = box.layout()
+    if room is not None:
+        room.setContentsMargins(SPACE.l, SPACE.l, SPACE.l, SPACE.l)
     yes = box.addButton(shown(verb), QMessageBox.ButtonRole.DestructiveRole)
     set_tone(yes, "kind", "danger")
     keep = box.addButton(shown(KEEP), QMessageBox.ButtonRole.RejectRole)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QMessageBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QVBoxLayout, QWidget
 
 from app.core.library.view import LibraryView
 from app.core.snapshot import Snapshot
@@ -22,7 +22,7 @@ from app.ui.models.token_dialog import TokenDialog, known_token
 from app.ui.models.transfers import Transfers
 from app.ui.text import as_shown, tr
 from app.ui.theme import SPACE
-from app.ui.widgets import Banner, FlowRow, keep_right_edge, label, page_scroll, push_button
+from app.ui.widgets import Banner, FlowRow, SearchField, keep_right_edge, label, page_scroll, push_button
 
 if TYPE_CHECKING:
     from app.core.library.conversions import Conversion
@@ -49,8 +49,7 @@ class ModelsPage(QWidget):
         self.disk = DiskPane(self.outlook)
         self.hub = HubPane(bridge, self.outlook)
         self.transfers = Transfers()
-        self.search = QLineEdit()
-        self.search.setClearButtonEnabled(True)
+        self.search = SearchField()
         self.search.setAccessibleName(tr("Search models"))
         self.search.setMaximumWidth(460)
         self._debounce = QTimer(self)

@@ -77,8 +77,7 @@ class ApiSection(Section):
         self.row("", self.show_key, self.new_key, self.clear_key, note=tr("Callers send it as a bearer token."))
         self.row("", self.with_app)
         self.with_app.setAccessibleName(tr("Start the API with the app"))
-        self.row(tr("For other programs"), self.copy_curl, self.copy_client)
-        self.row("", self.copied)
+        self.row(tr("For other programs"), self.copy_curl, self.copy_client, self.copied)
         self.copy_curl.setAccessibleName(tr("Copy as curl"))
 
     def _connect(self) -> None:

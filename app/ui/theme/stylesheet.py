@@ -30,7 +30,7 @@ QLabel[role="heading"] {{ font-size: {TEXT.heading}px; font-weight: 600; }}
 QLabel[role="strong"] {{ font-weight: 600; }}
 QLabel[role="muted"] {{ color: {t.text_muted}; }}
 QLabel[role="small"] {{ color: {t.text_muted}; font-size: {TEXT.small}px; }}
-QLabel[role="mono"], QPlainTextEdit[role="mono"], QListView[role="mono"] {{
+QLabel[role="mono"], QTextEdit[role="mono"], QListView[role="mono"] {{
     font-family: "JetBrains Mono"; font-size: {TEXT.small}px; }}
 QLabel[role="danger"] {{ color: {t.danger}; }}
 QLabel[role="warning"] {{ color: {t.warning}; }}
@@ -168,6 +168,8 @@ QAbstractScrollArea::corner {{ background: transparent; }}
 def _menus(t: Tokens) -> str:
     return f"""
 QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
+QLabel#qt_msgbox_label {{ font-weight: 600; min-width: {scaled(320)}px; }}
+QLabel#qt_msgbox_informativelabel {{ min-width: {scaled(320)}px; }}
 QMenuBar {{ background: {t.surface}; border-bottom: 1px solid {t.border}; padding: 1px 4px; }}
 QMenuBar::item {{ background: transparent; padding: 4px 9px; border-radius: {RADIUS.small}px; }}
 QMenuBar::item:selected, QMenuBar::item:pressed {{ background: {t.hover}; }}

@@ -6,12 +6,14 @@ from app.ui.widgets.containers import Card, Line, RowSheet, Sheet, fit_height, k
 from app.ui.widgets.flow import FlowRow
 from app.ui.widgets.grid import ResponsiveGrid
 from app.ui.widgets.labels import ElidedLabel, PillLabel, ValueLabel, WrappedLabel, label, set_tone
-from app.ui.widgets.splitter import PaneSplitter
+from app.ui.widgets.search_field import SearchField
+from app.ui.widgets.splitter import FittedSplitter, PaneSplitter
 
 __all__ = [
     "Banner",
     "Card",
     "ElidedLabel",
+    "FittedSplitter",
     "FlowRow",
     "IconButton",
     "Line",
@@ -19,6 +21,7 @@ __all__ = [
     "PillLabel",
     "ResponsiveGrid",
     "RowSheet",
+    "SearchField",
     "Sheet",
     "SteadyButton",
     "ValueLabel",

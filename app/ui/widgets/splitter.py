@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QEvent, QRectF, Qt
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QByteArray, QEvent, QObject, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QSplitter, QSplitterHandle, QWidget
 
 from app.core.text import phrase
@@ -14,6 +14,9 @@ from app.ui.theme.tokens import colour, tokens
 
 STEP: Final = 16
 LEAP: Final = 96
+AGAIN_MS: Final = 100
+CALM_MS: Final = 1500
+HOLE: Final = 120  # so much room with nothing in it is one
 HOW: Final = phrase("Drag it, or use the arrow keys.")
 
 
@@ -78,3 +81,85 @@ class PaneSplitter(QSplitter):
         handle.setAccessibleDescription(tr(HOW))
         handle.setToolTip(tr(HOW))
         return handle
+
+
+class FittedSplitter(PaneSplitter):
+    """Two panes, one above the other: the upper one gets what its content asks for, the lower one the rest, as long as
+    no hand has moved their boundary.
+
+    The boundary goes down at once, and up where it would leave a hole; else a while later, and not under the pointer:
+    lines that come and go do not move it each time.
+
+    Attributes: by_hand, whether one has; calm, that while. Signals: fitted(), after the content had changed.
+    """
+
+    fitted = Signal()
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Vertical, name, parent)
+        self.by_hand = False
+        self._content: QWidget | None = None
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._fit_at_rest)
+        self.calm = QTimer(self)
+        self.calm.setSingleShot(True)
+        self.calm.setInterval(CALM_MS)
+        self.calm.timeout.connect(self._close_up)
+        self.splitterMoved.connect(self._take_hand)
+
+    def fit_to(self, content: QWidget) -> None:
+        """content: what the upper pane scrolls."""
+        self._content = content
+        content.installEventFilter(self)
+
+    def restoreState(self, state: QByteArray | bytes | bytearray | memoryview) -> bool:
+        self.by_hand = super().restoreState(state)
+        return self.by_hand
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.LayoutRequest and not self.by_hand and not self._later.isActive():
+            self._later.start(0)
+        return super().eventFilter(watched, event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().height() != event.oldSize().height():
+            self._fit(anew=True)
+
+    def _take_hand(self) -> None:
+        self.by_hand = True
+
+    def _fit_at_rest(self) -> None:
+        if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            self._later.start(AGAIN_MS)  # nothing moves under a hand that carries something
+            return
+        self._fit()
+        self.fitted.emit()
+
+    def _close_up(self) -> None:
+        lower = self.widget(1)
+        if lower is not None and (lower.underMouse() or QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton):
+            self.calm.start()
+        else:
+            self._fit(anew=True)
+
+    def _fit(self, anew: bool = False) -> None:
+        if self.by_hand or self._content is None or not self.isVisible():
+            return
+        room, layout = self.height() - self.handleWidth(), self._content.layout()
+        lower = self.widget(1)
+        if layout is None or lower is None:
+            return
+        width = self._content.width()
+        wanted = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.sizeHint().height()
+        above = min(wanted, room - lower.minimumSizeHint().height())
+        now = self.sizes()[0]
+        if anew or above > now or above < now - HOLE:
+            self.setSizes([above, room - above])
+        elif above < now and not self.calm.isActive():
+            self.calm.start()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit(anew=True)

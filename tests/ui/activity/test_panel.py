@@ -74,25 +74,28 @@ def test_wanted() -> None:
 def test_filters_clear_and_copy(qtbot: QtBot, bridge: CoreBridge, panel: ActivityPanel) -> None:
     assert panel.text.toPlainText() == "" and panel.text.placeholderText()
     log(bridge, entry(1), entry(2, Level.WARNING), entry(3))
-    assert panel.text.blockCount() == 3
+    assert panel.text.document().blockCount() == 3
     press(qtbot, panel, "Warnings")
-    assert panel.text.toPlainText().endswith("warning: entry 2") and panel.text.blockCount() == 1
+    assert panel.text.toPlainText().endswith("warning: entry 2") and panel.text.document().blockCount() == 1
     log(bridge, entry(4), entry(5, Level.ERROR))
-    assert panel.text.blockCount() == 2
+    assert panel.text.document().blockCount() == 2
     press(qtbot, panel, "Copy")
     assert QGuiApplication.clipboard().text() == panel.text.toPlainText()
     press(qtbot, panel, "All")
-    assert panel.text.blockCount() == 5
+    assert panel.text.document().blockCount() == 5
     press(qtbot, panel, "Clear")
     assert panel.text.toPlainText() == "" and len(bridge.activity) == 5
     log(bridge, entry(6))
-    assert panel.text.toPlainText().endswith("entry 6") and panel.text.blockCount() == 1
+    assert panel.text.toPlainText().endswith("entry 6") and panel.text.document().blockCount() == 1
 
 
 def test_it_follows_the_end_unless_scrolled_up(qtbot: QtBot, bridge: CoreBridge, panel: ActivityPanel) -> None:
     log(bridge, *(entry(number) for number in range(1, 200)))
     bar = panel.text.verticalScrollBar()
     assert bar.maximum() > 0 and bar.value() == bar.maximum()
+    for height in (400, 160):
+        panel.resize(520, height)
+        qtbot.waitUntil(lambda: bar.value() == bar.maximum() > 0)
     panel.text.setFocus()
     bar.triggerAction(bar.SliderAction.SliderPageStepSub)
     at = bar.value()
@@ -100,9 +103,18 @@ def test_it_follows_the_end_unless_scrolled_up(qtbot: QtBot, bridge: CoreBridge,
     assert bar.value() == at < bar.maximum()
 
 
+def test_what_does_not_fit_a_line_stands_below_its_own_words(bridge: CoreBridge, panel: ActivityPanel) -> None:
+    log(bridge, entry(1, message="word " * 60))
+    layout = panel.text.document().firstBlock().layout()
+    document = panel.text.document().documentLayout()
+    begins = [document.blockBoundingRect(panel.text.document().firstBlock()).x()]
+    begins += [layout.lineAt(number).x() for number in range(layout.lineCount())]
+    assert layout.lineCount() > 2 and begins[2] == begins[3] > begins[1]
+
+
 def test_it_is_bounded(bridge: CoreBridge, panel: ActivityPanel) -> None:
     log(bridge, *(entry(number) for number in range(1, 1300)))
-    assert panel.text.blockCount() == 1000
+    assert panel.text.document().blockCount() == 1000
     assert panel.text.toPlainText().endswith("entry 1299")
 
 
@@ -133,7 +145,7 @@ def test_one_machine_with_words_saved_to_a_file(
     panel.machine.activated.emit(panel.machine.currentIndex())
     assert panel.node == "mini-2" and [each.number for each in panel.shown()] == [2, 3]
     qtbot.keyClicks(panel.search, "two")
-    assert panel.text.blockCount() == 1 and "two" in panel.text.toPlainText()
+    assert panel.text.document().blockCount() == 1 and "two" in panel.text.toPlainText()
     panel.save(tmp_path / "log.txt")
     day, node, level, message = (tmp_path / "log.txt").read_text().rstrip("\n").split("\t")
     assert day.startswith("2023-11-1") and (node, level, message) == ("mini-2", "warning", "two lines")

@@ -239,7 +239,7 @@ def test_text_files_are_dropped_and_sent(qtbot: QtBot, open_chat: Open, shelf: S
     assert controller.requests[0].messages == (Message("user", "File notes.txt:\n```\nwords\n```"),)
     assert pane.composer.attachments == () and pane.conversation.title == "notes.txt"
     pane.open(pane.conversation.key)
-    assert question(pane).files.text() == "With notes.txt (0 KiB)"
+    assert question(pane).files.text() == "With notes.txt (5 B)"
 
 
 def test_a_full_context_is_told_or_the_oldest_forgotten(qtbot: QtBot, open_chat: Open) -> None:

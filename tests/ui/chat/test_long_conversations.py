@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import QApplication, QVBoxLayout
 from pytestqt.qtbot import QtBot
 
 from app.core.chat.conversation import Conversation, Turn, linear
 from app.ui.chat import ChatPane
 from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.heights import column, estimated
+from app.ui.chat.rows import MessageView
+from app.ui.chat.transcript import EmptyState, Transcript
+from app.ui.widgets import WrappedLabel
 from tests.ui.chat.conftest import Open
 from tests.ui.chat.fakes import Gate, deployed, whole
 
@@ -34,7 +38,7 @@ def long_one(messages: int) -> Conversation:
 
 
 def settled(qtbot: QtBot, pane: ChatPane) -> None:
-    qtbot.waitUntil(lambda: pane.transcript.settled, timeout=20_000)
+    qtbot.waitUntil(lambda: pane.transcript.settled)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +129,7 @@ def test_an_answer_goes_on_while_the_reader_is_far_away(qtbot: QtBot, open_chat:
     settled(qtbot, pane)
     assert not pane.transcript.following
     gate.open = True
-    qtbot.waitUntil(lambda: not pane.writing, timeout=20_000)
+    qtbot.waitUntil(lambda: not pane.writing)
     assert pane.transcript.verticalScrollBar().value() == 0
     assert pane.conversation.turns[-1].text.endswith("Second. ")
     pane.transcript.follow()
@@ -160,3 +164,44 @@ def test_a_message_is_edited_while_the_reader_scrolls(qtbot: QtBot, open_chat: O
     pane.transcript.verticalScrollBar().setValue(0)
     settled(qtbot, pane)
     assert pane.transcript.messages[198].editor.edit.toPlainText() == "Half a thought"
+
+
+def test_an_editor_is_seen_whole_where_it_opens(qtbot: QtBot, open_chat: Open) -> None:
+    """Also where the view follows the newest text, which the editor pushes down."""
+    pane, _ = open_chat(whole("Fine."))
+    pane.resize(420, 360)
+    pane.show_conversation(long_one(20))
+    settled(qtbot, pane)
+    transcript = pane.transcript
+    assert transcript.following
+    transcript.messages[16].begin_edit()
+    editor, view = transcript.messages[16].editor, transcript.viewport()
+    settled(qtbot, pane)
+    qtbot.waitUntil(lambda: editor.mapTo(view, editor.rect().topLeft()).y() >= 0)
+    assert editor.mapTo(view, editor.rect().bottomLeft()).y() <= view.height() and not transcript.following
+
+
+class Narrowing(MessageView):
+    """As large text does: what is laid out anew gives the conversation itself another width."""
+
+    def __init__(self, narrow: Callable[[], object]) -> None:
+        super().__init__()
+        QVBoxLayout(self).addWidget(WrappedLabel("words " * 200))
+        self._narrow = narrow
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.LayoutRequest:
+            self._narrow()
+        return super().event(event)
+
+
+def test_another_width_while_it_is_arranged_is_taken(qtbot: QtBot, qapp: QApplication) -> None:
+    transcript = Transcript(EmptyState(()))
+    qtbot.addWidget(transcript)
+    transcript.resize(700, 400)
+    transcript.show()
+    transcript.add("words", lambda _hurried: Narrowing(lambda: transcript.resize(460, 400)))
+    transcript.show_rows()
+    qtbot.waitUntil(lambda: transcript.width() == 460 and transcript.settled)
+    message = transcript.messages[0]
+    qtbot.waitUntil(lambda: 400 < message.width() < 460)

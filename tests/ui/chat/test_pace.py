@@ -62,11 +62,11 @@ def test_jumps_without_a_pause_end_where_everything_is_shown(qtbot: QtBot, open_
     ]
     pane, _ = open_chat(whole("Fine."))
     pane.show_conversation(Conversation("long", "Long", turns=linear(turns), leaf=199))
-    qtbot.waitUntil(lambda: pane.transcript.settled, timeout=20_000)
+    qtbot.waitUntil(lambda: pane.transcript.settled)
     transcript, bar = pane.transcript, pane.transcript.verticalScrollBar()
     for share in (0.2, 0.4, 0.6):
         bar.setValue(round(bar.maximum() * share))
-    qtbot.waitUntil(lambda: transcript.settled, timeout=20_000)
+    qtbot.waitUntil(lambda: transcript.settled)
     QApplication.processEvents()
     seen = [message for _, message in transcript.live if not message.visibleRegion().isEmpty()]
     answers = [message for message in seen if isinstance(message, AnswerView)]

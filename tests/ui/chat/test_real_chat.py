@@ -29,7 +29,6 @@ def until(condition: object, seconds: float = 60) -> None:
     assert condition()  # type: ignore[operator]
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.qt_log_ignore("does not support", extend=True)
 def test_two_chats_on_a_real_cluster(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> None:
     paths = ControllerPaths(private_directory(tmp_path / "controller"))

@@ -92,7 +92,7 @@ def test_long_runs_are_broken_and_nothing_is_lost() -> None:
     assert [len(line) for line in words.break_lines("b" * 4001 + "\nc").split("\n")] == [2000, 2000, 1, 1]
 
 
-@pytest.mark.parametrize("text", ["short", "ü" * 32 * 1024, "a\n" * 32 * 1024])
+@pytest.mark.parametrize("text", ["short", "ü" * 32_000, "a\n" * 32_000])
 def test_cap_leaves_what_fits(text: str) -> None:
     assert words.cap(text) == (text, False)
 

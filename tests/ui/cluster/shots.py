@@ -101,7 +101,7 @@ def states(window: MainWindow) -> Iterator[str]:
     deploying = replace(
         three.deployment,
         state=DeploymentState.READY,
-        text="Preparing beside what runs: Layers 28 to 31 moved to mini-2.",
+        text="Layers 28 to 31 move to mini-2. Answers go on meanwhile.",
         coming=three.deployment.placement,
     )
     show(window, replace(three, nodes=moving, deployment=deploying, spares=spares))

@@ -38,7 +38,7 @@ def opened(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[tuple[A
 def look(qtbot: QtBot, dialog: AddMachineDialog, address: str) -> None:
     dialog.address.setText(address)
     dialog.look_button.click()
-    qtbot.waitUntil(lambda: dialog.look_button.isEnabled(), timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.look_button.isEnabled())
 
 
 def test_pair_by_code(qtbot: QtBot, opened: tuple[AddMachineDialog, CoreBridge, Path], tmp_path: Path) -> None:
@@ -60,13 +60,13 @@ def test_pair_by_code(qtbot: QtBot, opened: tuple[AddMachineDialog, CoreBridge, 
 
     dialog.code.setText(wrong_code(code))
     dialog.add_button.click()
-    qtbot.waitUntil(lambda: "not the code that mini-7 shows. 4 tries are left." in dialog.banner.text, timeout=20_000)
+    qtbot.waitUntil(lambda: "not the code that mini-7 shows. 4 tries are left." in dialog.banner.text)
     assert dialog.add_button.isEnabled()  # to try again
 
     dialog.code.setText(f"{code[:3]} {code[3:]}")
-    with qtbot.waitSignal(dialog.accepted, timeout=20_000):
+    with qtbot.waitSignal(dialog.accepted):
         dialog.code.returnPressed.emit()
-    qtbot.waitUntil(lambda: [n.state for n in bridge.snapshot.nodes] == [NodeState.READY], timeout=20_000)
+    qtbot.waitUntil(lambda: [n.state for n in bridge.snapshot.nodes] == [NodeState.READY])
     agent.stop()
 
 
@@ -75,7 +75,7 @@ def test_add_one_that_knows_us(qtbot: QtBot, opened: tuple[AddMachineDialog, Cor
     friend = Agent(tmp_path / "friend", "--trust", str(certificate))
     look(qtbot, dialog, friend.address)
     assert dialog.add_button.isEnabled() and dialog.add_button.text() == "Add machine" and not dialog.code.isVisible()
-    with qtbot.waitSignal(dialog.accepted, timeout=20_000):
+    with qtbot.waitSignal(dialog.accepted):
         dialog.add_button.click()
-    qtbot.waitUntil(lambda: [n.state for n in bridge.snapshot.nodes] == [NodeState.READY], timeout=20_000)
+    qtbot.waitUntil(lambda: [n.state for n in bridge.snapshot.nodes] == [NodeState.READY])
     friend.stop()

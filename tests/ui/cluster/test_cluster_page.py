@@ -42,7 +42,8 @@ def page(qtbot: QtBot, qapp: QApplication, styled: Theme) -> Iterator[ClusterPag
     made.resize(1000, 900)
     made.show()
     qtbot.waitExposed(made)
-    show(made, cluster(THREE, 12))
+    with qtbot.waitSignal(made.splitter.fitted):
+        show(made, cluster(THREE, 12))
     qapp.processEvents()
     yield made
     made.close()

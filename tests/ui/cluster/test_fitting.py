@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import shiboken6
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.controller import Controller
@@ -17,8 +18,9 @@ from app.core.paths import controller_paths
 from app.ui.bridge import CoreBridge
 from app.ui.cluster.links_panel import LinkCanvas
 from app.ui.theme import Theme
-from app.ui.widgets import FlowRow, PaneSplitter, SteadyButton
+from app.ui.widgets import FittedSplitter, FlowRow, PaneSplitter, SearchField, SteadyButton, page_scroll
 from app.ui.widgets.grid import columns_for
+from app.ui.widgets.search_field import CLEARS
 from app.ui.window import PLACES, MainWindow
 from tests.ui.cluster.made_up import cluster
 
@@ -119,6 +121,59 @@ def test_a_boundary_between_panes_is_moved_by_keys(qtbot: QtBot) -> None:
         for key in keys:
             qtbot.keyClick(handle, key)
         assert splitter.sizes()[0] == left
+
+
+def test_a_field_to_search_in_is_emptied_by_our_own_cross(qtbot: QtBot, qapp: QApplication) -> None:
+    theme, field = Theme(qapp, "dark"), SearchField()
+    qtbot.addWidget(field)
+    field.show()
+    field.setText("words")
+    clears = field.findChild(QAction, CLEARS)
+    assert isinstance(clears, QAction)
+    dark = clears.icon().pixmap(16).toImage()
+    theme.set_mode("light")
+    qtbot.waitUntil(lambda: clears.icon().pixmap(16).toImage() != dark)
+    cross = field.findChild(QToolButton)
+    assert isinstance(cross, QToolButton) and cross.defaultAction() is clears
+    cross.click()
+    assert field.text() == ""
+
+
+def test_the_lower_pane_gets_what_the_upper_one_leaves_until_a_hand_moves_it(qtbot: QtBot) -> None:
+    splitter, content, below = FittedSplitter("Boundary"), QWidget(), QWidget()
+    qtbot.addWidget(splitter)
+    lines = QVBoxLayout(content)
+    line = QWidget()
+    line.setFixedHeight(200)
+    lines.addWidget(line)
+    lines.setContentsMargins(0, 0, 0, 0)
+    below.setMinimumSize(10, 100)
+    splitter.addWidget(page_scroll(content))
+    splitter.addWidget(below)
+    splitter.fit_to(content)
+    splitter.resize(300, 606)
+    splitter.show()
+    qtbot.waitUntil(lambda: splitter.sizes() == [200, 400])
+    for height, above in ((300, 300), (900, 500), (450, 500), (300, 300)):  # a little less leaves it where it is
+        with qtbot.waitSignal(splitter.fitted):
+            line.setFixedHeight(height)
+        assert splitter.sizes()[0] == above
+    splitter.calm.setInterval(20)
+    line.setFixedHeight(260)
+    qtbot.waitUntil(lambda: splitter.sizes()[0] == 260)  # after a while
+    line.setFixedHeight(300)
+    qtbot.waitUntil(lambda: splitter.sizes()[0] == 300)
+    qtbot.keyClick(splitter.handle(1), Qt.Key.Key_Up)
+    assert splitter.by_hand and splitter.sizes()[0] == 284
+    splitter.resize(300, 706)
+    line.setFixedHeight(500)
+    kept = splitter.sizes()
+    again = FittedSplitter("Boundary")
+    qtbot.addWidget(again)
+    for _ in range(2):
+        again.addWidget(QWidget())
+    assert not again.by_hand and again.restoreState(splitter.saveState()) and again.by_hand
+    assert sum(kept) == 700 and kept[0] < 500
 
 
 @pytest.fixture

@@ -60,6 +60,9 @@ def test_the_matrix() -> None:
         "6–11 · 2.7 GB · loaded",
         "0–5 · 3.0 GB · spare",
     ]
+    parts = tuple(ShardView(str(a), "toy", a, b, GB, False) for a, b in ((2, 4), (0, 2), (7, 8), (5, 5)))
+    cell = shard_matrix(replace(shown, nodes=(*shown.nodes[:2], replace(last, shards=parts)))).rows[0][2]
+    assert cell.text == "0–5, 7–8 · up to 4.0 GB"  # layer 2 lies there once
     sending = replace(last, shards=(), transfer=TransferView("sending", GB, 4 * GB, 112e6))
     cell = shard_matrix(replace(shown, nodes=(*shown.nodes[:2], sending))).rows[0][2]
     assert (cell.text, cell.moving) == ("sending 25%, 112 MB/s", 0.25)
@@ -70,14 +73,29 @@ def test_the_matrix() -> None:
     [
         ([], []),
         ([None, None], []),
-        ([1.0, 2.0], [[(298 / 299, 0.5), (1.0, 1.0)]]),
-        ([2.0, None, 1.0], [[(297 / 299, 1.0)], [(1.0, 0.5)]]),
+        ([1.0, 2.0], [[(58 / 59, 0.5), (1.0, 1.0)]]),
+        ([2.0, None, 1.0], [[(57 / 59, 1.0)], [(1.0, 0.5)]]),
+        ([1.0] + [None] * 299, [[(0.0, 0.5)]]),
     ],
 )
 def test_lines_have_holes_where_nothing_was_measured(
     values: list[float | None], runs: list[list[tuple[float, float]]]
 ) -> None:
     assert history.lines(values, 2.0) == [[pytest.approx(point) for point in run] for run in runs]
+
+
+@pytest.mark.parametrize(
+    ("run", "columns", "points"),
+    [
+        ([], 4, []),
+        ([(0.5, 0.2)], 4, [(0.5, 0.2)]),
+        ([(0.0, 0.0), (0.2, 1.0), (0.3, 0.5), (1.0, 0.5)], 4, [(0.1, 0.5), (0.3, 0.5), (1.0, 0.5)]),
+    ],
+)
+def test_a_line_has_no_more_points_than_columns(
+    run: list[tuple[float, float]], columns: int, points: list[tuple[float, float]]
+) -> None:
+    assert history.thinned(run, columns) == [pytest.approx(point) for point in points]
 
 
 def test_history_takes_one_sample_a_second() -> None:

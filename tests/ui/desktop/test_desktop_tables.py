@@ -141,11 +141,11 @@ def test_downloads_and_conversions_that_end() -> None:
 @pytest.mark.parametrize(
     ("arguments", "title", "text"),
     [
-        (("Why?", 34, 72.9, ""), "An answer is finished", "Why?: 34 tokens, 72.9 tok/s"),
+        (("Why?", 34, 72.9, ""), "An answer is finished", "“Why?”, 34 tokens, 72.9 tok/s"),
         (("", 1, None, ""), "An answer is finished", "1 token"),
         (("", None, None, ""), "An answer is finished", "It is in the chat."),
         (("Why?", 3, 9.0, "mini-1 was lost."), "An answer ended early", "Why?: mini-1 was lost."),
-        (("x" * 100, None, None, ""), "An answer is finished", "x" * 79 + "…"),
+        (("x" * 100, None, None, ""), "An answer is finished", "“" + "x" * 79 + "…”"),
     ],
 )
 def test_answers_that_end(arguments: tuple[str, int | None, float | None, str], title: str, text: str) -> None:
@@ -157,7 +157,7 @@ def test_answers_that_end(arguments: tuple[str, int | None, float | None, str], 
 @pytest.mark.parametrize(
     ("states", "deployed", "tone", "line"),
     [
-        ((), DeploymentState.NONE, "", "0 of 0 machines ready"),
+        ((), DeploymentState.NONE, "", "No machine yet"),
         ((READY,), DeploymentState.READY, "success", "1 of 1 machine ready"),
         ((READY, LOST), DeploymentState.READY, "danger", "1 of 2 machines ready"),
         ((READY, SUSPECT), DeploymentState.READY, "warning", "1 of 2 machines ready"),

@@ -30,7 +30,7 @@ def start() -> Iterator[Start]:
     yield make
     for process in running:
         process.kill()
-        process.wait(20)
+        process.wait(60)
         if process.stdout is not None:
             process.stdout.close()
 
@@ -48,7 +48,7 @@ def test_a_second_start_raises_the_first_and_a_killed_one_is_taken_over(tmp_path
     assert heard(first) == "raised"
     assert second.wait(60) == 0
     first.kill()
-    first.wait(20)
+    first.wait(60)
     third = start(tmp_path)
     assert heard(third) == "held"
     assert heard(start(tmp_path)) == "second True"

@@ -23,7 +23,6 @@ from tests.ui.models.conftest import OTHER, REPO, hub  # noqa: F401
 from tests.ui.walking import nameless, press, tab_to, unexplained, unreachable, write
 
 WAIT_MS = 60_000
-pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture

@@ -43,5 +43,5 @@ def show_models(qtbot: QtBot, window: MainWindow) -> ModelsPage:
     """The page, once the disk was looked at."""
     window.show()
     window.go("Models")
-    qtbot.waitUntil(lambda: window.models.view.looked, timeout=20_000)
+    qtbot.waitUntil(lambda: window.models.view.looked)
     return window.models

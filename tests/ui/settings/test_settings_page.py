@@ -26,7 +26,6 @@ from tests.ui.conftest import OpenWindow
 from tests.ui.walking import nameless, press, tab_to, unexplained, unreachable, write
 
 WAIT_MS = 40_000
-pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture

@@ -181,7 +181,6 @@ async def test_a_certificate_that_is_none_is_not_pinned(certificate: bytes, tmp_
         assert each.peers.all() == ()
 
 
-@pytest.mark.timeout(120)
 async def test_wrong_tries_by_the_hundred_cost_a_bounded_amount(tmp_path: Path) -> None:
     async with opened(tmp_path) as each:
         code = (await each.desk.show_code()).code

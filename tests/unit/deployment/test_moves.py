@@ -11,7 +11,7 @@ import pytest
 from app.core.cluster.node import Node
 from app.core.deployment.deployment import Deployment, DeployOrder, LiveStage, staying
 from app.core.deployment.drafting import DraftModel, DraftOrder
-from app.core.deployment.moving import moved_layers, room_beside
+from app.core.deployment.moving import moved_layers, moving_layers, room_beside
 from app.core.library.models import built_in_model
 from app.core.placement.budget import kv_bytes, needs
 from app.core.placement.placement import Placement, parse_placement
@@ -27,18 +27,34 @@ def place(text: str) -> Placement:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "words"),
+    ("before", "after", "moved", "moving"),
     [
-        ("a=0-5,b=6-11", "a=0-3,b=4-11", "Layers 4 to 5 moved to b"),
-        ("a=0-5,b=6-11", "a=0-6,b=7-11", "Layer 6 moved to a"),
-        ("a=0-5,b=6-11", "a=0-3,b=4-7,c=8-11", "Layers 4 to 5 moved to b and layers 8 to 11 to c"),
-        ("a=0-3,b=4-7,c=8-11", "b=0-9,c=10-11", "Layers 0 to 3 moved to b and layers 8 to 9 to b"),
-        ("a=0-5,b=6-11", "b=0-5,a=6-11", "Layers 0 to 5 moved to b and layers 6 to 11 to a"),
-        ("a=0-5,b=6-11", "a=0-5,b=6-11", "The stages were loaded anew"),
+        ("a=0-5,b=6-11", "a=0-3,b=4-11", "Layers 4 to 5 moved to b", "Layers 4 to 5 move to b"),
+        ("a=0-5,b=6-11", "a=0-6,b=7-11", "Layer 6 moved to a", "Layer 6 moves to a"),
+        (
+            "a=0-5,b=6-11",
+            "a=0-3,b=4-7,c=8-11",
+            "Layers 4 to 5 moved to b and layers 8 to 11 to c",
+            "Layers 4 to 5 move to b and layers 8 to 11 to c",
+        ),
+        (
+            "a=0-3,b=4-7,c=8-11",
+            "b=0-9,c=10-11",
+            "Layers 0 to 3 moved to b and layers 8 to 9 to b",
+            "Layers 0 to 3 move to b and layers 8 to 9 to b",
+        ),
+        (
+            "a=0-5,b=6-11",
+            "b=0-5,a=6-11",
+            "Layers 0 to 5 moved to b and layers 6 to 11 to a",
+            "Layers 0 to 5 move to b and layers 6 to 11 to a",
+        ),
+        ("a=0-5,b=6-11", "a=0-5,b=6-11", "The stages were loaded anew", "The stages are loaded anew"),
     ],
 )
-def test_words_for_what_moved(before: str, after: str, words: str) -> None:
-    assert moved_layers(place(before), place(after)) == words
+def test_words_for_what_moved(before: str, after: str, moved: str, moving: str) -> None:
+    assert moved_layers(place(before), place(after)) == moved
+    assert moving_layers(place(before), place(after)) == moving
 
 
 def running(text: str, **changes: Any) -> Deployment:

@@ -37,7 +37,7 @@ def test_only_those_who_are_not_spared_are_ended(host: str) -> None:
         port = listener.getsockname()[1]
 
         def joined(to: socket.socket) -> tuple[socket.socket, socket.socket]:
-            near = stack.enter_context(socket.create_connection(("127.0.0.1", to.getsockname()[1]), timeout=30))
+            near = stack.enter_context(socket.create_connection(("127.0.0.1", to.getsockname()[1]), timeout=60))
             far, _ = to.accept()
             return near, stack.enter_context(far)
 

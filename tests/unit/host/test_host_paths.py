@@ -86,7 +86,6 @@ def test_reading_is_bounded_and_follows_no_link(tmp_path: Path) -> None:
         read_file(tmp_path / "pipe", 5)
 
 
-@pytest.mark.timeout(120)
 def test_the_lock_of_a_folder_holds_between_processes_and_ends_with_them(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from shardd.host import locked\n"

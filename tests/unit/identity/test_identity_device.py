@@ -120,7 +120,6 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
         load_or_create_identity(tmp_path / "identity", "Mac")
 
 
-@pytest.mark.timeout(120)
 def test_processes_that_start_at_once_share_one_identity(folder: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from shardd.identity import load_or_create_identity\n"
@@ -135,7 +134,7 @@ def test_processes_that_start_at_once_share_one_identity(folder: Path) -> None:
         assert process.stdin is not None
         process.stdin.write(b"go\n")
         process.stdin.flush()
-    printed = {process.communicate(timeout=20)[0] for process in processes}
+    printed = {process.communicate(timeout=100)[0] for process in processes}
     assert printed == {f"{load_or_create_identity(folder, 'Mac').fingerprint}\n".encode()}
 
 

@@ -145,7 +145,6 @@ def test_a_folder_that_is_gone_trusts_nobody_and_says_so(folder: Path) -> None:
         trusted.add(create_identity("x").certificate_pem, "x", "agent")
 
 
-@pytest.mark.timeout(120)
 def test_threads_may_read_and_write_at_once(folder: Path) -> None:
     trusted = TrustedPeers(folder)
     stays = trusted.add(create_identity("stays").certificate_pem, "stays", "agent")

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import types
 from collections.abc import Generator, Mapping, Sequence
 from typing import cast
 
@@ -36,7 +37,6 @@ from shardd.identity.tls import (
     throwaway_root_pem,
 )
 
-pytestmark = pytest.mark.timeout(120)
 DEADLINE = 5.0
 SERVER, CLIENT, STRANGER = (create_identity(name) for name in ("server", "client", "stranger"))
 
@@ -326,3 +326,21 @@ def test_the_room_brings_no_heavy_imports() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
     assert printed == b"[]\n"
+
+
+def test_one_deadline_for_all_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody answers, and the connection alone has taken nearly all of the time: then there is no second wait."""
+    passed = 0.0
+    connect = socket.create_connection
+
+    def slowly(address: tuple[str, int], timeout: float) -> socket.socket:
+        nonlocal passed
+        passed = timeout
+        return connect(address, timeout)
+
+    clock = types.SimpleNamespace(monotonic=lambda: passed)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr("shardd.identity.accepted.time", clock)
+        monkeypatch.setattr("shardd.identity.accepted.socket.create_connection", slowly)
+        port = silent.getsockname()[1]
+        assert is_accepted(CLIENT, SERVER.certificate_pem, "127.0.0.1", port, 10_000.0) is None

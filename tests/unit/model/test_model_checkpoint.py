@@ -11,7 +11,6 @@ from model_checkpoints import write_tensors
 from shardd.model.checkpoint import INDEX, read_checkpoint
 from shardd.model.errors import CheckpointError, ModelError, UnsupportedModel
 
-pytestmark = pytest.mark.timeout(120)
 CONFIG = {"model_type": "llama"}
 
 

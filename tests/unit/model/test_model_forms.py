@@ -44,7 +44,6 @@ SMALL = {
     "tie_word_embeddings": False,
 }
 pytestmark = [
-    pytest.mark.timeout(120),
     pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is absent"),
 ]
 

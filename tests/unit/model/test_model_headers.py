@@ -10,8 +10,6 @@ import pytest
 from shardd.model.errors import CheckpointError
 from shardd.model.headers import read_header
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def tensor(begin: int = 0, end: int = 16, dtype: str = "F32", shape: Any = (4,)) -> dict[str, Any]:
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}

@@ -12,8 +12,6 @@ from shardd.model.flow import find_flow
 from shardd.model.holes import Slice
 from shardd.model.trace import trace
 
-pytestmark = pytest.mark.timeout(120)
-
 COUNT = 4
 
 

@@ -15,7 +15,6 @@ from shardd.model.checkpoint import read_checkpoint
 from shardd.model.errors import CheckpointError, UnsupportedModel
 from shardd.model.inventory import inspect
 
-pytestmark = pytest.mark.timeout(120)
 with_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is absent")
 
 

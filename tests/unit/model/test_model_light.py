@@ -5,8 +5,6 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
-
 LIGHT = """
 import resource, sys, time
 limits = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -17,8 +17,6 @@ from shardd.model.inventory import Inventory, inspect
 from shardd.model.plan import Plan, make_plan
 from shardd.model.stage import PayloadSpec, load_stage
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @dataclasses.dataclass(frozen=True)
 class Case:

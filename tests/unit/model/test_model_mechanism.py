@@ -13,8 +13,6 @@ from shardd.model.graph import ancestors
 from shardd.model.leaves import Form, assign, flatten, numbers_in, rebuild
 from shardd.model.trace import trace
 
-pytestmark = pytest.mark.timeout(120)
-
 
 class Pair(NamedTuple):
     one: Any

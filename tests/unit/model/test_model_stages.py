@@ -25,7 +25,6 @@ from model_checkpoints import (
 from shardd.model.inventory import inspect
 
 pytestmark = [
-    pytest.mark.timeout(120),
     pytest.mark.skipif(not SHARED.is_dir(), reason="../shared is absent"),
 ]
 

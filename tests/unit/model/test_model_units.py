@@ -12,8 +12,6 @@ from shardd.model.errors import CheckpointError
 from shardd.model.headers import read_header
 from shardd.model.units import Unit, unit_header, unit_pieces, unit_size
 
-pytestmark = pytest.mark.timeout(120)
-
 TENSORS = {
     "b.weight": mx.arange(35, dtype=mx.float32).reshape(5, 7),
     "a.weight": mx.arange(3, dtype=mx.bfloat16),

@@ -56,7 +56,7 @@ def victim(root: Path) -> Generator[Victim]:
         yield victim
         assert victim.process.stdin is not None
         victim.process.stdin.close()
-        assert victim.process.wait(10) == 0
+        assert victim.process.wait(60) == 0
 
 
 def check_consistent(root: Path) -> Store:
@@ -73,7 +73,6 @@ def check_consistent(root: Path) -> Store:
     return store
 
 
-@pytest.mark.timeout(120)
 def test_a_push_survives_a_kill_at_each_system_call(root: Path, victim: Victim) -> None:
     kills = 0
     while (outcome := victim.play("push", kills + 1)) == "killed":
@@ -88,7 +87,6 @@ def test_a_push_survives_a_kill_at_each_system_call(root: Path, victim: Victim) 
     assert check_consistent(root).shards() == (crash_child.SHARD,)
 
 
-@pytest.mark.timeout(120)
 def test_a_deletion_survives_a_kill_at_each_system_call(root: Path, victim: Victim) -> None:
     crash_child.play(root, "push")
     kills = 0
@@ -105,7 +103,6 @@ def test_a_deletion_survives_a_kill_at_each_system_call(root: Path, victim: Vict
     assert check_consistent(root).used_bytes() == 0
 
 
-@pytest.mark.timeout(120)
 def test_a_push_killed_at_random_moments_goes_on_each_time(root: Path) -> None:
     chance = random.Random(7)
     digest = crash_child.digest_of(crash_child.LARGE)

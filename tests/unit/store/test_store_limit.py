@@ -12,8 +12,6 @@ from blake3 import blake3
 from shardd.store import DiskFull, ShardManifest, Store, StoreError, UnitReference
 from shardd.store import store as store_module
 
-pytestmark = pytest.mark.timeout(120)
-
 SIZE = 100_000
 ROOM = 3_000  # for manifests, which count too
 CONTENTS = {name: name.encode() * SIZE for name in "abcdefgh"}

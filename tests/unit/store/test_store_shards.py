@@ -6,7 +6,6 @@ from blake3 import blake3
 from shardd.store import ShardManifest, Store, StoreError, UnitReference
 from shardd.store import store as store_module
 
-pytestmark = pytest.mark.timeout(120)
 UNITS = {f"layer.{number}": f"weights of {number}".encode() * 10 for number in range(4)}
 BLUEPRINT = b"{}"
 
