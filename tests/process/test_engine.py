@@ -59,7 +59,7 @@ async def test_batches_write_what_each_writes_alone(name: str, shared, cluster: 
 
         together = await asyncio.gather(*(beside_others(story(p, 14 + n)) for n, p in enumerate(prompts)))
     assert together == [result.token_ids for result in alone]
-    assert max(shared) > 2, "answers that wait together should share steps"
+    assert max(shared) > 1, "answers that wait together should share steps"
 
 
 async def test_the_next_turn_and_an_edit_compute_only_what_is_new(shared, cluster: Opener) -> None:
