@@ -198,7 +198,8 @@ class Engine:
                 case _:
                     raise FrameError(f"a frame of kind {header.kind}, which no stage takes")
         except FrameError as error:
-            self._fail(failed(header.sequence, f"stage {self._settings.stage_index} received {error}"))
+            message = f"stage {self._settings.stage_index} received {error}"
+            self._fail(failed(header.sequence, message, header.open.reply_to))
 
     def _open(self, event: Arrived) -> None:
         header = event.frame.header

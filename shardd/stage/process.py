@@ -229,7 +229,7 @@ class Lanes:
         if name == NEXT:  # in its turn: the engine may not have heard yet that the lane before it was lost
             self._engine.deliver(Task(lambda: self._engine.lead_to(outbox)))
         elif name:
-            self._engine.controllers[name] = outbox
+            self._engine.deliver(Task(lambda: self._engine.controllers.update({name: outbox})))
         else:
             self._engine.deliver(Task(lambda: self._engine.come_from(outbox)))
         thread = threading.Thread(

@@ -23,7 +23,7 @@ class Loss:
     """From the first sign of it until answers can go on, by `pipeline`, or cannot: then that is None.
 
     parts: seconds, of what was done. how: what was done, as the middle of a sentence. wanted: an answer waits for it.
-    planned: nothing was lost, layers were moved. held_from: stages from this one on still have the answers' caches.
+    planned: nothing was lost, layers were moved.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,6 @@ class Loss:
         self.pipeline: Pipeline | None = None
         self.how = ""
         self.parts: Mapping[str, float] = {}
-        self.held_from: int | None = None
         self._news: list[News] = []
         self._came = asyncio.Event()
 
@@ -52,9 +51,8 @@ class Loss:
             self._news.append(news)
             self._wake()
 
-    def finish(self, pipeline: Pipeline, how: str, parts: Mapping[str, float], held_from: int | None = None) -> None:
+    def finish(self, pipeline: Pipeline, how: str, parts: Mapping[str, float]) -> None:
         self.pipeline, self.how, self.parts, self.over = pipeline, how, parts, True
-        self.held_from = held_from
         self._wake()
 
     def give_up(self, cause: str) -> None:

@@ -22,7 +22,6 @@ from app.core.deployment.deployment import (
     DeployOrder,
     LiveStage,
     driven_alike,
-    held_from,
     prepare,
     rejoin,
 )
@@ -193,7 +192,6 @@ class Mover:
         held, began = recovery.hold(phrase("{what}.", what=what)), time.monotonic()
         held.planned = True
         serving.break_off()
-        before = serving.deployment or running  # with the ports that its stages have now
         serving.deployment = fresh
         serving.turns.begin()
         try:
@@ -206,7 +204,7 @@ class Mover:
             recovery.take_over(held)
             raise
         else:
-            held.finish(pipeline, what, {"joined": time.monotonic() - began}, held_from(before, fresh))
+            held.finish(pipeline, what, {"joined": time.monotonic() - began})
         await recovery.leftovers.release(
             [s for s in stages_of(self._nodes, serving.fingerprint) if not fresh.has(s.stage_id)]
         )

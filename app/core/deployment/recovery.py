@@ -21,7 +21,6 @@ from app.core.deployment.deployment import (
     DeployOrder,
     deploy,
     fill,
-    held_from,
     rejoin,
     reload,
 )
@@ -167,7 +166,7 @@ class Recovery:
             how = phrase("another program loaded it again")
         else:
             how = phrase("another program joined the machines anew")
-        loss.finish(serving.pipeline, how, {}, held_from(before, serving.deployment))
+        loss.finish(serving.pipeline, how, {})
         return True
 
     async def _end_elsewhere(self) -> None:
@@ -406,7 +405,7 @@ class Recovery:
         rejoined = time.monotonic() - at - pushed - loaded
         how = what_changed(seen, step, placement)
         parts = {"planned": at - began, "pushed": pushed, "loaded": loaded, "joined": rejoined}
-        loss.finish(pipeline, how, parts, None if anew else held_from(deployment, fresh))
+        loss.finish(pipeline, how, parts)
         self._log.add(Level.INFO, loss.node, phrase("Recovered: {how}.", how=how))
         return ""
 

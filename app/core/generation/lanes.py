@@ -21,7 +21,8 @@ GOODBYE_S = 0.2
 
 
 class ControllerLane:
-    """One lane. on_frame for every frame but pings; on_lost once, unless it was closed from here."""
+    """One lane. on_frame for every frame but pings; on_lost once, unless it was closed from here. came: what was read
+    of it already."""
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class ControllerLane:
         token: bytes,
         on_frame: Callable[[Frame], None],
         on_lost: Callable[[], None],
+        came: bytes,
     ) -> None:
         self.id = lane_id(token)
         self._reader = reader
@@ -38,7 +40,7 @@ class ControllerLane:
         self._epoch = epoch
         self._on_frame = on_frame
         self._on_lost = on_lost
-        self._task = asyncio.create_task(self._read(), name=f"lane-{self.id}")
+        self._task = asyncio.create_task(self._read(came), name=f"lane-{self.id}")
 
     def send(self, header: lane_pb2.FrameHeader, payload: Sequence[Buffer] = ()) -> None:
         """Queues a frame; it is small, and a lane that is gone says so by on_lost."""
@@ -59,15 +61,16 @@ class ControllerLane:
         except OSError:
             pass
 
-    async def _read(self) -> None:
+    async def _read(self, data: bytes) -> None:
         frames = FrameReader()
         try:
-            while data := await self._reader.read(READ_BYTES):
+            while data:
                 for frame in frames.feed(data):
                     if frame.header.kind == lane_pb2.PING:
                         self.send(lane_pb2.FrameHeader(kind=lane_pb2.PONG, echo_ns=frame.header.sent_ns))
                     else:
                         self._on_frame(frame)
+                data = await self._reader.read(READ_BYTES)
         except (OSError, FrameError):
             pass
         self._on_lost()
@@ -87,20 +90,25 @@ async def dial(
     context = client_context(identity, certificate_pem)
     said: list[str] = []
     for address in addresses:
+        lane: ControllerLane | None = None
+        writer: asyncio.StreamWriter | None = None
         try:
-            opening = asyncio.open_connection(address, port, ssl=context, server_hostname="")
-            reader, writer = await asyncio.wait_for(opening, DIAL_S)
-        except (OSError, TimeoutError) as error:
-            said.append(joined((f"{address}:{port}", str(error) or phrase("no answer")), ": "))
-            continue
-        try:
-            check_pin(writer.get_extra_info("ssl_object"), {fingerprint_of(certificate_pem)})
-        except (OSError, ValueError, PinError) as error:  # it closed in the middle of the handshake
-            writer.close()
-            said.append(f"{address}:{port}: {error}")
-            continue
-        writer.write(hello(token, epoch))
-        return ControllerLane(reader, writer, epoch, token, on_frame, on_lost)
+            async with asyncio.timeout(DIAL_S):
+                reader, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname="")
+                check_pin(writer.get_extra_info("ssl_object"), {fingerprint_of(certificate_pem)})
+                writer.write(hello(token, epoch))
+                # The stage asks for the time when the lane is in place; word of a sequence before that would be lost.
+                came = await reader.read(READ_BYTES)
+            if came:
+                lane = ControllerLane(reader, writer, epoch, token, on_frame, on_lost, came)
+                return lane
+            cause = phrase("no answer")
+        except (OSError, TimeoutError, ValueError, PinError) as error:  # it may close in the middle of the handshake
+            cause = str(error) or phrase("no answer")
+        finally:
+            if lane is None and writer is not None:
+                writer.close()
+        said.append(joined((f"{address}:{port}", cause), ": "))
     raise ShardboardError(
         phrase("The stage cannot be reached from here ({said}).", said=joined(said, "; ")),
         "Check the network between them.",

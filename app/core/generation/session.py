@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from app.core.deployment.deployment import Deployment
+from app.core.deployment.deployment import Deployment, held_from
 from app.core.deployment.loss import Recover
 from app.core.errors import ShardboardError
 from app.core.generation.pipeline import Broken, OpenSequence, Pipeline
@@ -97,10 +97,10 @@ async def answer(
     if sampling.seed is None:  # the same one for the whole answer
         sampling = replace(sampling, seed=secrets.randbits(63))
 
-    def open_again(former: OpenSequence | None, held_from: int) -> OpenSequence:
+    def open_again(former: OpenSequence | None, held: int) -> OpenSequence:
         """With the tokens so far, on the lanes as they are now. former: its caches may be there."""
         so_far, own = (*prompt, *state.token_ids), len(state.token_ids)
-        return pipeline.open(so_far, sampling, request.max_tokens, stop_tokens, own, former, held_from)
+        return pipeline.open(so_far, sampling, request.max_tokens, stop_tokens, own, former, held)
 
     sequence = pipeline.open(prompt, sampling, request.max_tokens, stop_tokens)
     detokenizer, matcher = tokenizer.detokenizer(), StopMatcher(request.stop)
@@ -116,10 +116,11 @@ async def answer(
                 if not _may_go_on(state, pipeline, loss.pipeline):
                     break
                 assert loss.pipeline is not None
+                held = held_from(pipeline.deployment, loss.pipeline.deployment)
                 pipeline.forget(sequence)
                 pipeline, state.replay = loss.pipeline, Replay(loss, state.last_at)
-                former = sequence if state.token_ids and loss.held_from is not None else None
-                sequence = open_again(former, loss.held_from or 0)
+                former = sequence if state.token_ids and held is not None else None
+                sequence = open_again(former, held or 0)
             elif received.header.kind == lane_pb2.FAIL and received.header.unheld:
                 pipeline.forget(sequence)
                 sequence = open_again(None, 0)
