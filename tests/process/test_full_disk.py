@@ -8,10 +8,9 @@ from typing import Any
 import psutil
 import pytest
 
-from app.core.library.models import built_in_model
 from tests.process.programs import Program, is_token
 from tests.process.test_released import stages
-from tests.process.test_two_programs import PROMPT, all_exact, continued, ended, four_agents, kill, mended
+from tests.process.test_two_programs import all_exact, continued, ended, four_agents, kill, mended, story
 
 
 @pytest.mark.in_turn
@@ -19,8 +18,7 @@ from tests.process.test_two_programs import PROMPT, all_exact, continued, ended,
 async def test_answers_outlive_a_loss_on_a_full_disk(agent: Any, program: Any, reference: Any, tmp_path: Path) -> None:
     folder = tmp_path / "controller"
     agents = four_agents(agent, folder)
-    story = (PROMPT, reference(built_in_model()).run(PROMPT, 96)["token_ids"])
-    running: Program = program(folder, agents, story)
+    running: Program = program(folder, agents, story(reference))
     await running.until(is_token)
     # Every write to a file is refused from now on, temporary ones included.
     psutil.Process(running.process.pid).rlimit(psutil.RLIMIT_FSIZE, (0, 0))

@@ -27,6 +27,21 @@ def four_agents(agent: Any, folder: Path) -> list[Agent]:
     return [agent(*trust, "--name", f"mini-{number}") for number in (1, 2, 3, 4)]
 
 
+def story(reference: Any) -> tuple[list[int], list[int]]:
+    """A prompt and what is written to it by one process alone."""
+    return PROMPT, reference(built_in_model()).run(PROMPT, 96)["token_ids"]
+
+
+async def two_writing(agent: Any, program: Any, reference: Any, folder: Path) -> tuple[list[Agent], Program, Program]:
+    """Four agents, and two programs of one controller, each of which writes an answer; the first has deployed."""
+    agents, told = four_agents(agent, folder), story(reference)
+    first: Program = program(folder, agents, told)
+    await first.until(is_token)
+    second: Program = program(folder, [], told)
+    await second.until(is_token)
+    return agents, first, second
+
+
 def kill(one: Agent) -> None:
     one.process.kill()
     one.process.communicate()
@@ -64,12 +79,7 @@ async def one_stage_each(folder: Path, names: Sequence[str]) -> None:
 @pytest.mark.in_turn
 async def test_one_of_two_mends(agent: Any, program: Any, reference: Any, tmp_path: Path) -> None:
     folder = tmp_path / "controller"
-    agents = four_agents(agent, folder)
-    story = (PROMPT, reference(built_in_model()).run(PROMPT, 96)["token_ids"])
-    first: Program = program(folder, agents, story)
-    await first.until(is_token)
-    second: Program = program(folder, [], story)
-    await second.until(is_token)
+    agents, first, second = await two_writing(agent, program, reference, folder)
     both = (first, second)
 
     kill(agents[1])  # its layers move to mini-4
@@ -94,12 +104,7 @@ async def test_the_other_takes_up_what_a_killed_one_was_mending(
     agent: Any, program: Any, reference: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "controller"
-    agents = four_agents(agent, folder)
-    story = (PROMPT, reference(built_in_model()).run(PROMPT, 96)["token_ids"])
-    first: Program = program(folder, agents, story)
-    await first.until(is_token)
-    second: Program = program(folder, [], story)
-    await second.until(is_token)
+    agents, first, second = await two_writing(agent, program, reference, folder)
 
     kill(agents[1])
     working = [asyncio.create_task(each.until(deploys)) for each in (first, second)]
