@@ -137,7 +137,7 @@ class Machines:
             await self._undeploy()
         else:
             for stage in ours:
-                await node.client.unload_stage(stage.stage_id)
+                await node.unload_stage(stage.stage_id)
         await node.refresh_stages()
         told = phrase("{freed} of weights and caches were unloaded on {name}.", freed=format_bytes(freed), name=name)
         self._log.add(Level.INFO, name, told)

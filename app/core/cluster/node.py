@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from app.core.cluster.address import Address, parse_address
 from app.core.cluster.client import AgentClient, AgentError
 from app.core.cluster.explaining import explain_loss
 from app.core.cluster.heartbeat import signs_of_life
+from app.core.cluster.known_stages import KnownStages
 from app.core.cluster.versions import version_problem
 from app.core.errors import UsageError
 from app.core.snapshot import Level, NodeState, ShardView, TransferView
@@ -87,8 +88,7 @@ class Node:
         self.state_text = phrase("Connecting to {address}.", address=known.address)
         self.description: agent_pb2.Description | None = None
         self.beat: agent_pb2.Beat | None = None
-        self.stages: dict[str, agent_pb2.Stage] = {}
-        self.released: dict[str, agent_pb2.Stage] = {}  # what it unloaded by itself while this controller was away
+        self._stages = KnownStages()
         self.shards: tuple[ShardView, ...] = ()
         self.transfer: TransferView | None = None
         self.round_trip_ms: float | None = None
@@ -108,6 +108,16 @@ class Node:
     @property
     def name(self) -> str:
         return self.known.name
+
+    @property
+    def stages(self) -> Mapping[str, agent_pb2.Stage]:
+        """What is loaded there, by stage_id."""
+        return self._stages.now
+
+    @property
+    def released(self) -> Mapping[str, agent_pb2.Stage]:
+        """What it unloaded by itself while this controller was away."""
+        return self._stages.released
 
     @property
     def taken_by(self) -> str:
@@ -170,9 +180,14 @@ class Node:
 
     async def refresh_stages(self) -> None:
         """Asks for the stages now; else they arrive by event."""
-        stages = {stage.stage_id: stage for stage in await self.client.list_stages()}
-        self.released = {i: stage for i, stage in stages.items() if stage.released}
-        self.stages = {i: stage for i, stage in stages.items() if not stage.released}
+        asked = self._stages.asking()
+        self._stages.take_list(await self.client.list_stages(), asked)
+        self._on_change()
+
+    async def unload_stage(self, stage_id: str) -> None:
+        """It is gone when this returns, whatever its last events still say. Raises AgentError."""
+        await self.client.unload_stage(stage_id)
+        self._stages.end(stage_id)
         self._on_change()
 
     def show_transfer(self, transfer: TransferView | None) -> None:
@@ -310,20 +325,11 @@ class Node:
             await former.close()
 
     async def _watch_stages(self) -> None:
-        self.stages.clear()
+        self._stages.clear()
         async for event in self.client.watch_stages():
-            if event.stage.state == agent_pb2.STAGE_STATE_UNLOADED:
-                self.stages.pop(event.stage.stage_id, None)
-            else:
-                self.stages[event.stage.stage_id] = event.stage
-                if event.stage.deployed_by == self._keys.own().fingerprint:
-                    self.released.clear()  # as the agent does when we deploy again
-            if event.stage.released:
-                if event.stage.stage_id in self.released:  # it says so at every new connection
-                    continue
-                self.released[event.stage.stage_id] = event.stage
-            self._on_stage(self.name, event)
-            self._on_change()
+            if self._stages.take(event.stage, self._keys.own().fingerprint):
+                self._on_stage(self.name, event)
+                self._on_change()
 
     async def _until_switched(self) -> None:
         await self._switch.wait()
@@ -375,7 +381,7 @@ class Node:
         elif state is not NodeState.SUSPECT:
             self._ready.clear()
             self.beat = None
-            self.stages.clear()
+            self._stages.clear()
         if state is not before:
             level = Level.INFO if state in (NodeState.READY, NodeState.CONNECTING) else Level.WARNING
             self._on_log(level, self.name, text if state is not NodeState.READY else self._greeting())

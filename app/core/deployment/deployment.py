@@ -295,7 +295,7 @@ async def unload(stages: Sequence[LiveStage], nodes: Mapping[str, Node]) -> None
     async def one(stage: LiveStage) -> None:
         node = nodes.get(stage.node)
         if node is not None and node.state in (NodeState.READY, NodeState.SUSPECT):
-            await node.client.unload_stage(stage.stage_id)
+            await node.unload_stage(stage.stage_id)
 
     await asyncio.gather(*(one(stage) for stage in stages), return_exceptions=True)
 

@@ -140,13 +140,8 @@ class Serving:
 
     async def forget_released(self) -> None:
         """Has the machines forget what they unloaded while this controller was away: it wants something else now."""
-
-        async def forget(node: Node, stage_id: str) -> None:
-            await node.client.unload_stage(stage_id)
-            node.released.pop(stage_id, None)
-
         there = [node for node in self._nodes.values() if node.state is NodeState.READY]
-        noted = [forget(node, stage_id) for node in there for stage_id in node.released]
+        noted = [node.unload_stage(stage_id) for node in there for stage_id in node.released]
         await asyncio.gather(*noted, return_exceptions=True)
 
     async def tidy(self) -> int:
