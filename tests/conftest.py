@@ -13,13 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 from hypothesis import settings
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 SETTLE_S = 5.0
-BUSY_ROOMS = ("process", "faults", "fuzz", "hostile")  # their tests run several machines at once as processes
 
 # The machine is shared: how long one example takes says nothing.
 settings.register_profile("shardboard", deadline=None)
@@ -34,18 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for number, item in enumerate(each for each in items if each.get_closest_marker("in_turn")):
         if (number + today) % 6:
             item.add_marker(pytest.mark.skip(reason="another day's; SHARDBOARD_SLOW_TESTS=1 runs it"))
-
-
-class OneClusterAtATime(LoadScopeScheduling):
-    """With `-n 2`: one worker has the busy rooms, test after test, and the other one the files of the rest."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "busy" if file.split("/")[1] in BUSY_ROOMS else file
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    return OneClusterAtATime(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
