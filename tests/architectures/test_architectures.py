@@ -1,4 +1,4 @@
-"""TABLE.md is true: a sixth of the architectures is tried again each day, with SHARDBOARD_SLOW_TESTS=1 all of them.
+"""TABLE.md is true: a twelfth of the architectures is tried again each day, with SHARDBOARD_SLOW_TESTS=1 all of them.
 
 Some each day, with SHARDBOARD_SLOW_TESTS=1 all, are tried with fused kernels, as the table does it: a machine that has
 none yet compiles them for minutes. What is not in the table, because a newer mlx-lm brought it, is always tried.
@@ -25,7 +25,7 @@ from tests.architectures.check import NO_CONFIGURATION, Outcome, try_architectur
 from tests.architectures.configurations import SHARED, configurations, model_types, other_names
 from tests.architectures.table import COLUMNS, DEADLINE_S, TABLE, is_exact, line, try_in_a_process
 
-PARTS, FUSED_PARTS = 6, 24
+PARTS, FUSED_PARTS = 12, 48
 LINES = {row.split(" | ")[0].removeprefix("| "): row for row in TABLE.read_text().splitlines() if row.startswith("| ")}
 LISTED = {row.split(" | ")[1] for row in LINES.values()}
 SLOW = bool(os.environ.get("SHARDBOARD_SLOW_TESTS"))

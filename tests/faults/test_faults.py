@@ -26,6 +26,7 @@ def run(module: str, *arguments: str, seconds: float = 280) -> subprocess.Comple
     return done
 
 
+@pytest.mark.in_turn
 def test_answers_outlive_what_they_run_on() -> None:
     done = run("tests.faults", "--machines", "3", "--streams", "2", "--faults", "2", "--seed", "20",
                "--pairs", "0", "--moves", "0", "--only", "kill stage,kill agent,cut,freeze machine")  # fmt: skip

@@ -25,7 +25,7 @@ from tests.hostile.watching import Stage
 from tests.ui.chat.conftest import theme  # noqa: F401  (a fixture)
 
 GENEROUS_S = 2.0  # of processor time; the bench prints what it really is
-EVERY = 15  # of the long ones, so that the suite stays short
+EVERY = 45  # of the long ones, so that the suite stays short
 UI = Path(__file__).resolve().parents[2] / "app" / "ui"
 
 

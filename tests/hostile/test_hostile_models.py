@@ -88,6 +88,7 @@ def test_a_survey_refuses_it_or_takes_no_harm(zoo: Zoo, usual_bytes: int, hostil
     assert not zoo.canary.exists()
 
 
+@pytest.mark.in_turn
 def test_tokenizers_and_templates(zoo: Zoo) -> None:
     """One process loads them all, so that what one leaves behind counts as well."""
     folders = [str(zoo.folder(name)) for name in ("good", *(each.name for each in DIRECTORIES))]

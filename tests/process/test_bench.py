@@ -6,6 +6,8 @@ import csv
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.process.conftest import shardboard
 
 
@@ -40,6 +42,7 @@ def test_a_bench_accounts_for_its_time_and_writes_files(tmp_path: Path) -> None:
     assert str(tmp_path) not in text and "127.0.0.1" not in text
 
 
+@pytest.mark.in_turn
 def test_a_file_of_prompts_is_answered_at_once(tmp_path: Path) -> None:
     """Each as alone, in order; the prompt that is too long fails and the others do not."""
     file = tmp_path / "prompts.txt"

@@ -28,6 +28,7 @@ def test_convert(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert os.listdir(tmp_path / "data" / "models" / "local") != []
 
 
+@pytest.mark.in_turn
 async def test_the_copy_answers(shared: Path, tmp_path: Path, cluster: Opener, reference) -> None:
     from app.core.library.convert import convert
 

@@ -78,6 +78,7 @@ async def test_a_draft_changes_the_speed_and_not_the_text(name: str, draft: str,
             await proposed(controller, prompts[0])
 
 
+@pytest.mark.in_turn
 async def test_stopped_and_killed_in_the_middle(cluster: Opener) -> None:
     model = built_in_model()
     async with cluster(model, 2, options=FAR, draft=model) as controller:

@@ -40,6 +40,7 @@ async def encoded(controller: Controller, texts: list[str]) -> list[list[int]]:
     return [tokenizer.encode(text) for text in texts]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("name", ["tinychat-llama", "tinychat-gpt2"])
 async def test_batches_write_what_each_writes_alone(name: str, shared, cluster: Opener) -> None:
     directory = shared / "models" / name
@@ -83,6 +84,7 @@ async def test_the_next_turn_and_an_edit_compute_only_what_is_new(shared, cluste
         assert (await ask(controller, story(edited, 24))).token_ids == third.token_ids
 
 
+@pytest.mark.in_turn
 async def test_proposals_change_the_speed_and_not_the_text(shared, cluster: Opener) -> None:
     directory = shared / "models" / "tinychat-llama"
     samplings = ({}, {"temperature": 0.8, "seed": 7, "top_p": 0.9})
@@ -148,6 +150,7 @@ async def test_a_long_prompt_leaves_running_answers_their_turn(cluster: Opener) 
     assert tokens_meanwhile >= len(chunks), "an answer must go on between the chunks of a prompt"
 
 
+@pytest.mark.in_turn
 async def test_answers_that_come_and_go_never_mix(cluster: Opener) -> None:
     """Started and cancelled at random: every text is the beginning of the one that was written alone."""
     seed = random.randrange(1 << 30)
@@ -178,10 +181,11 @@ async def test_answers_that_come_and_go_never_mix(cluster: Opener) -> None:
             await asyncio.gather(*(one(number) for number in range(len(prompts))))
         assert cancelled > 0
         await eventually(
-            lambda: all(s.sequences == 0 for n in controller.nodes.values() if n.beat for s in n.beat.stages), 10
+            lambda: all(s.sequences == 0 for n in controller.nodes.values() if n.beat for s in n.beat.stages)
         )
 
 
+@pytest.mark.in_turn
 async def test_answers_that_begin_and_are_cancelled_at_random(shared, cluster: Opener) -> None:
     """Short here; for minutes by `python -m tests.bench.sequences`."""
     seed = random.randrange(1 << 30)

@@ -102,6 +102,7 @@ async def test_a_boundary_moves_while_answers_are_written(cluster: Opener) -> No
         assert stage_ids(controller) == after, "what runs like this already is left alone"
 
 
+@pytest.mark.in_turn
 async def test_a_new_stage_that_dies_while_it_loads_changes_nothing(cluster: Opener) -> None:
     async with cluster(built_in_model(), 2, "0-5,6-11", options=SLOW) as controller:
         plain = await ask(controller, story())

@@ -85,6 +85,7 @@ async def test_an_answer_goes_on_when_a_stage_is_killed(cluster: Opener) -> None
             assert controller.snapshot().deployment.state is DeploymentState.READY
 
 
+@pytest.mark.in_turn
 async def test_several_answers_go_on_each_once(cluster: Opener) -> None:
     seeded = Sampling(temperature=0.9, seed=7, repetition_penalty=1.3, frequency_penalty=0.2, logprobs=True)
     requests = [

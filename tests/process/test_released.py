@@ -67,6 +67,7 @@ def stages(each: Agent) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.in_turn
 async def test_a_controller_that_stays_away(agent: Any, tmp_path: Path) -> None:
     folder = tmp_path / "controller"
     async with opened(folder) as controller:

@@ -62,6 +62,7 @@ async def test_deploy_status_generate_undeploy(tmp_path: Path, monkeypatch: pyte
         await controller.close()
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_window_leaves_nothing_behind(number: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")

@@ -164,6 +164,7 @@ def test_a_client_that_goes_away_stops_its_answer(served: Served) -> None:
         eventually_idle(served)
 
 
+@pytest.mark.in_turn
 def test_a_key_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     refused = shardboard("serve", "--host", "0.0.0.0", "--local", "1")
     assert refused.code == 1 and "needs a key" in refused.err

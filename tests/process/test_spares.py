@@ -29,6 +29,7 @@ def kept(controller: Controller) -> dict[str, list[tuple[int, int]]]:
     }
 
 
+@pytest.mark.in_turn
 async def test_a_loss_needs_no_transfer(cluster: Opener) -> None:
     async with cluster(built_in_model(), 3, options=SLOW) as controller:
         plain = await ask(controller, STORY)

@@ -31,6 +31,7 @@ KV_PER_LAYER = {
 pytestmark = pytest.mark.skipif(not TABLES, reason="../shared is absent")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("bits", [16, 4])
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
 def test_a_plan_for_four_nodes_of_64_gb(path: Path, bits: int) -> None:

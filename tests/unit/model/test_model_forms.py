@@ -133,6 +133,7 @@ def tensors_of(model: Any) -> Tensors:
     return nn.utils.tree_flatten(model.parameters(), destination={})
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("name", "publish"), RAW, ids=lambda value: value if isinstance(value, str) else value.__name__
 )

@@ -90,6 +90,7 @@ def write_case(module: str, precision: str, tied: bool, directory: Path) -> Path
     return write_tensors(hugging_face_layout(module, tensors), config, directory, files=3)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("module", "precision", "tied"), CASES)
 def test_random_model(tmp_path: Path, module: str, precision: str, tied: bool) -> None:
     directory = write_case(module, precision, tied, tmp_path / "model")
@@ -108,6 +109,7 @@ def test_random_model(tmp_path: Path, module: str, precision: str, tied: bool) -
 MODELS = sorted(path.name for path in (SHARED / "models").glob("*")) if SHARED.is_dir() else []
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("name", MODELS)
 def test_trained_model(tmp_path: Path, name: str) -> None:
     directory = SHARED / "models" / name
