@@ -44,6 +44,7 @@ class StageRecord:
     draft: str = ""  # name of the model that drafts
     done_bytes: int = 0
     total_bytes: int = 0
+    revision: int = 0  # greater than that of every earlier record of this machine
 
 
 def released_stage(record: StageRecord, away_s: float) -> ReleasedStage:

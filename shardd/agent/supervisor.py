@@ -87,6 +87,7 @@ class Supervisor:
         self._stages: dict[str, _Running] = {}
         self.spares = SpareShards()
         self.released = released
+        self.revision = 0  # of the latest record
 
     def records(self) -> tuple[StageRecord, ...]:
         return tuple(running.record for running in self._stages.values())
@@ -226,7 +227,7 @@ class Supervisor:
         return list(taken.values())
 
     def _tell_unloaded(self, running: _Running, sentence: str) -> None:
-        self._on_event(replace(running.record, state=agent_pb2.STAGE_STATE_UNLOADED), sentence)
+        self._on_event(self._revised(replace(running.record, state=agent_pb2.STAGE_STATE_UNLOADED)), sentence)
 
     def hand_over(self, former: str, controller: str) -> None:
         """What one controller deployed is another's from now on: it has a new certificate."""
@@ -235,7 +236,9 @@ class Supervisor:
         for running in self._stages.values():
             request = running.record.request
             if request.deployed_by == former:
-                running.record = replace(running.record, request=replace(request, deployed_by=controller))
+                running.record = self._revised(
+                    replace(running.record, request=replace(request, deployed_by=controller))
+                )
 
     async def watch(self) -> None:
         """Ends stages whose process stands still, so that whoever waits for them learns it. Until it is cancelled."""
@@ -307,7 +310,7 @@ class Supervisor:
             self._ended(stage_id, process, code, lines)
 
         process = StageProcess(heard, ended)
-        return _Running(record, process, asyncio.Event())
+        return _Running(self._revised(record), process, asyncio.Event())
 
     async def _bring_up(self, stage_id: str) -> AsyncIterator[StageRecord]:
         """Starts the process and yields the record at every change until it is READY or FAILED."""
@@ -411,8 +414,12 @@ class Supervisor:
         self._update(running, failed, cause)
 
     def _update(self, running: _Running, record: StageRecord, sentence: str = "") -> None:
-        running.record = record
+        running.record = self._revised(record)
         running.changed.set()
         running.changed = asyncio.Event()
         if sentence:
-            self._on_event(record, sentence)
+            self._on_event(running.record, sentence)
+
+    def _revised(self, record: StageRecord) -> StageRecord:
+        self.revision += 1
+        return replace(record, revision=self.revision)

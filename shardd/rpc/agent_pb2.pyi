@@ -382,20 +382,14 @@ class PipelineOptions(_message.Message):
     def __init__(self, max_batch: _Optional[int] = ..., kv_tokens: _Optional[int] = ..., speculate: _Optional[bool] = ..., wire_bits: _Optional[int] = ..., layer_delay_ms: _Optional[float] = ..., token_delay_ms: _Optional[float] = ..., link: _Optional[str] = ..., kept_share: _Optional[float] = ..., kept_bits: _Optional[int] = ..., spill_bytes: _Optional[int] = ...) -> None: ...
 
 class LoadProgress(_message.Message):
-    __slots__ = ("stage_id", "done_bytes", "total_bytes", "phase", "lane_port", "batchable")
-    STAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("stage", "done_bytes", "total_bytes")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
     DONE_BYTES_FIELD_NUMBER: _ClassVar[int]
     TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
-    PHASE_FIELD_NUMBER: _ClassVar[int]
-    LANE_PORT_FIELD_NUMBER: _ClassVar[int]
-    BATCHABLE_FIELD_NUMBER: _ClassVar[int]
-    stage_id: str
+    stage: Stage
     done_bytes: int
     total_bytes: int
-    phase: str
-    lane_port: int
-    batchable: bool
-    def __init__(self, stage_id: _Optional[str] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., phase: _Optional[str] = ..., lane_port: _Optional[int] = ..., batchable: _Optional[bool] = ...) -> None: ...
+    def __init__(self, stage: _Optional[_Union[Stage, _Mapping]] = ..., done_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ...) -> None: ...
 
 class ConnectStageRequest(_message.Message):
     __slots__ = ("stage_id", "addresses", "port", "outbound_token", "certificate", "max_batch")
@@ -474,7 +468,7 @@ class ListStagesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Stage(_message.Message):
-    __slots__ = ("stage_id", "epoch", "shard_id", "model", "first", "last", "stage_index", "stage_count", "context_tokens", "state", "cause", "deployed_by", "lane_port", "batchable", "options", "prefill_chunk_tokens", "draft", "apart", "deployed_by_name", "joined", "released")
+    __slots__ = ("stage_id", "epoch", "shard_id", "model", "first", "last", "stage_index", "stage_count", "context_tokens", "state", "cause", "deployed_by", "lane_port", "batchable", "options", "prefill_chunk_tokens", "draft", "apart", "deployed_by_name", "joined", "released", "revision")
     STAGE_ID_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     SHARD_ID_FIELD_NUMBER: _ClassVar[int]
@@ -496,6 +490,7 @@ class Stage(_message.Message):
     DEPLOYED_BY_NAME_FIELD_NUMBER: _ClassVar[int]
     JOINED_FIELD_NUMBER: _ClassVar[int]
     RELEASED_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     stage_id: str
     epoch: int
     shard_id: str
@@ -517,13 +512,16 @@ class Stage(_message.Message):
     deployed_by_name: str
     joined: bool
     released: bool
-    def __init__(self, stage_id: _Optional[str] = ..., epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., model: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., state: _Optional[_Union[StageState, str]] = ..., cause: _Optional[str] = ..., deployed_by: _Optional[str] = ..., lane_port: _Optional[int] = ..., batchable: _Optional[bool] = ..., options: _Optional[_Union[PipelineOptions, _Mapping]] = ..., prefill_chunk_tokens: _Optional[int] = ..., draft: _Optional[str] = ..., apart: _Optional[bool] = ..., deployed_by_name: _Optional[str] = ..., joined: _Optional[bool] = ..., released: _Optional[bool] = ...) -> None: ...
+    revision: int
+    def __init__(self, stage_id: _Optional[str] = ..., epoch: _Optional[int] = ..., shard_id: _Optional[str] = ..., model: _Optional[str] = ..., first: _Optional[int] = ..., last: _Optional[int] = ..., stage_index: _Optional[int] = ..., stage_count: _Optional[int] = ..., context_tokens: _Optional[int] = ..., state: _Optional[_Union[StageState, str]] = ..., cause: _Optional[str] = ..., deployed_by: _Optional[str] = ..., lane_port: _Optional[int] = ..., batchable: _Optional[bool] = ..., options: _Optional[_Union[PipelineOptions, _Mapping]] = ..., prefill_chunk_tokens: _Optional[int] = ..., draft: _Optional[str] = ..., apart: _Optional[bool] = ..., deployed_by_name: _Optional[str] = ..., joined: _Optional[bool] = ..., released: _Optional[bool] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class ListStagesReply(_message.Message):
-    __slots__ = ("stages",)
+    __slots__ = ("stages", "revision")
     STAGES_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     stages: _containers.RepeatedCompositeFieldContainer[Stage]
-    def __init__(self, stages: _Optional[_Iterable[_Union[Stage, _Mapping]]] = ...) -> None: ...
+    revision: int
+    def __init__(self, stages: _Optional[_Iterable[_Union[Stage, _Mapping]]] = ..., revision: _Optional[int] = ...) -> None: ...
 
 class WatchStagesRequest(_message.Message):
     __slots__ = ()

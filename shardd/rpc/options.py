@@ -9,7 +9,7 @@ import grpc
 from shardd.identity import TLS_NAME, Identity
 from shardd.identity.tls import throwaway_root_pem
 
-PROTOCOL_VERSION = "5"
+PROTOCOL_VERSION = "6"
 MAX_CONTROL_BYTES = 256 * 1024
 PIECE_BYTES = 1024 * 1024
 MAX_PUSH_BYTES = PIECE_BYTES + 64 * 1024

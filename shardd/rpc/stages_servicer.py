@@ -122,7 +122,7 @@ class Stages(StagesServicer):
 
     async def ListStages(self, request: agent_pb2.ListStagesRequest, context: Context) -> agent_pb2.ListStagesReply:
         stages = [*map(self._message, self._supervisor.records()), *self._released_of(context)]
-        return agent_pb2.ListStagesReply(stages=stages)
+        return agent_pb2.ListStagesReply(stages=stages, revision=self._supervisor.revision)
 
     async def WatchStages(
         self, request: agent_pb2.WatchStagesRequest, context: Context
@@ -139,6 +139,7 @@ class Stages(StagesServicer):
                 if record.state == agent_pb2.STAGE_STATE_UNLOADED:  # it may be back before the last of them has ended
                     noted = (each for each in self._released_of(context) if each.stage_id == record.stage_id)
                     stage = next(noted, stage)
+                    stage.revision = record.revision
                 yield agent_pb2.StageEvent(stage=stage, message=stage.cause if stage.released else message)
 
     async def _follow(
@@ -149,12 +150,7 @@ class Stages(StagesServicer):
                 if record.state == agent_pb2.STAGE_STATE_FAILED:
                     await _refuse(context, record.cause)
                 yield agent_pb2.LoadProgress(
-                    stage_id=record.stage_id,
-                    done_bytes=record.done_bytes,
-                    total_bytes=record.total_bytes,
-                    phase="loading",
-                    lane_port=record.lane_port,
-                    batchable=record.batchable,
+                    stage=self._message(record), done_bytes=record.done_bytes, total_bytes=record.total_bytes
                 )
         except StageError as error:
             await _refuse(context, str(error))
@@ -207,6 +203,7 @@ def _message(record: StageRecord, deployed_by_name: str) -> agent_pb2.Stage:
         options=agent_pb2.PipelineOptions(**asdict(record.request.options)),
         prefill_chunk_tokens=record.request.prefill_chunk_tokens,
         draft=record.draft,
+        revision=record.revision,
     )
 
 

@@ -60,7 +60,7 @@ async def pieces() -> AsyncIterator[agent_pb2.UnitPiece]:
 
 async def until_lane_ends(controller: Controller) -> float:
     node = controller.nodes[NODE]
-    (stage,) = await node.client.list_stages()
+    (stage,) = (await node.client.list_stages()).stages
     grant = await node.client.grant_lane(stage.stage_id)
     lane = await asyncio.to_thread(
         dial, ["127.0.0.1"], grant.port, controller.identity, node.known.certificate_pem, grant.token, stage.epoch

@@ -57,7 +57,7 @@ async def test_one_controller_deploys_and_the_other_is_told_who(agent: Any, tmp_
         await eventually(lambda: [each.sentence for each in laptop.check(placement, 256)] == [told])
         with pytest.raises(SentenceError, match=told):
             await deploy_evenly(laptop)
-        (stage,) = await laptop.nodes["mini-7"].client.list_stages()
+        (stage,) = (await laptop.nodes["mini-7"].client.list_stages()).stages
         client = laptop.nodes["mini-7"].client
         wanted = agent_pb2.LoadStageRequest(shard_id=stage.shard_id, stage_count=1, context_tokens=256)
         with pytest.raises(AgentError, match="studio has a model deployed on this machine"):

@@ -65,8 +65,8 @@ async def test_a_stage_lets_in_only_who_belongs_to_its_deployment(agent: Any, tm
     a, b, c = (agent(*trust, "--name", name) for name in ("a", "b", "c"))
     async with controllers_of({"studio": (a, b), "laptop": (c,)}, tmp_path) as (studio, laptop):
         first, second, other = (load_or_create_identity(each.data / "identity", "") for each in (a, b, c))
-        target, (theirs,) = studio.nodes["b"], await laptop.nodes["c"].client.list_stages()
-        (stage,) = await target.client.list_stages()
+        target, (theirs,) = studio.nodes["b"], (await laptop.nodes["c"].client.list_stages()).stages
+        (stage,) = (await target.client.list_stages()).stages
         for_first = (await target.client.grant_lane(stage.stage_id, first.certificate_pem)).token
         for_studio = (await target.client.grant_lane(stage.stage_id)).token
         for_other = (await laptop.nodes["c"].client.grant_lane(theirs.stage_id, other.certificate_pem)).token

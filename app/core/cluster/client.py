@@ -189,8 +189,8 @@ class AgentClient:
     async def unload_stage(self, stage_id: str) -> None:
         await self._call(self._stages.UnloadStage, agent_pb2.UnloadStageRequest(stage_id=stage_id))
 
-    async def list_stages(self) -> Sequence[agent_pb2.Stage]:
-        return (await self._call(self._stages.ListStages, agent_pb2.ListStagesRequest())).stages
+    async def list_stages(self) -> agent_pb2.ListStagesReply:
+        return await self._call(self._stages.ListStages, agent_pb2.ListStagesRequest())
 
     async def unpair(self) -> None:
         """The agent forgets this controller."""

@@ -1,12 +1,12 @@
-"""What one machine last said of its stages: by events, which come in order, and when asked, which may overtake them.
+"""What one machine last said of its stages: events, lists and the progress of loads come on several connections, and
+one may overtake another. The revision that each carries tells which is later.
 
-events     loading  ready            …              unloaded (late: known by then)
-answers                   the list   unload: done
+events        loading  ready              failed (late)  ready   unloaded (late)
+load                        failed: again … ready
+list, unload                                                 gone
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from shardd.rpc import agent_pb2
 
@@ -17,47 +17,43 @@ class KnownStages:
     def __init__(self) -> None:
         self.now: dict[str, agent_pb2.Stage] = {}
         self.released: dict[str, agent_pb2.Stage] = {}
-        self._events = 0
-        self._heard: dict[str, int] = {}  # stage_id: the number of the last event about it
-        self._ended: set[str] = set()  # whatever an event or a list still says of these is old: no stage_id comes twice
+        self._revisions: dict[str, int] = {}  # the latest that was heard, by stage_id
+        self._ended: set[str] = set()  # no stage_id comes twice
 
     def clear(self) -> None:
-        """The machine is out of sight: all that is there will be said anew."""
+        """The machine is out of sight: all that is there will be said anew, by an agent that may have begun anew."""
         self.now.clear()
-        self._heard.clear()
+        self._revisions.clear()
         self._ended.clear()
 
     def take(self, stage: agent_pb2.Stage, own: str) -> bool:
-        """An event's stage; answers whether it is news. own: this controller's fingerprint."""
-        unloaded = stage.state == agent_pb2.STAGE_STATE_UNLOADED
-        if stage.stage_id in self._ended and (stage.released or not unloaded):
+        """What it said of one stage; answers whether it is news. own: this controller's fingerprint."""
+        stage_id, unloaded = stage.stage_id, stage.state == agent_pb2.STAGE_STATE_UNLOADED
+        if stage_id in self._ended:
+            return unloaded and not stage.released
+        if stage.revision < self._revisions.get(stage_id, 0):
             return False
-        self._events += 1
-        self._heard[stage.stage_id] = self._events
+        self._revisions[stage_id] = stage.revision
         if unloaded:
-            self.now.pop(stage.stage_id, None)
+            self.now.pop(stage_id, None)
         else:
-            self.now[stage.stage_id] = stage
+            self.now[stage_id] = stage
             if stage.deployed_by == own:
                 self.released.clear()  # as the agent does when we deploy again
         if stage.released:
-            if stage.stage_id in self.released:  # it says so at every new connection
+            if stage_id in self.released:  # it says so at every new connection
                 return False
-            self.released[stage.stage_id] = stage
+            self.released[stage_id] = stage
         return True
 
-    def asking(self) -> int:
-        """Before the machine is asked for its list; goes with it to take_list."""
-        return self._events
-
-    def take_list(self, stages: Iterable[agent_pb2.Stage], asked: int) -> None:
-        """What it answered; what events have said of a stage meanwhile stays."""
-        listed = {stage.stage_id: stage for stage in stages if stage.stage_id not in self._ended}
-        later = {stage_id for stage_id, number in self._heard.items() if number > asked}
-        kept = {stage_id: stage for stage_id, stage in self.now.items() if stage_id in later}
-        fresh = {stage_id: stage for stage_id, stage in listed.items() if stage_id not in later}
-        self.now = kept | {stage_id: stage for stage_id, stage in fresh.items() if not stage.released}
-        self.released = {stage_id: stage for stage_id, stage in listed.items() if stage.released}
+    def take_list(self, reply: agent_pb2.ListStagesReply) -> None:
+        """What it answered when it was asked; what was said later stays."""
+        told = {stage.stage_id: stage for stage in reply.stages if stage.stage_id not in self._ended}
+        later = {stage_id for stage_id, revision in self._revisions.items() if revision > reply.revision}
+        there = {i: stage for i, stage in told.items() if not stage.released and i not in later}
+        self.now = {i: stage for i, stage in self.now.items() if i in later} | there
+        self.released = {i: stage for i, stage in told.items() if stage.released}
+        self._revisions.update({i: stage.revision for i, stage in there.items()})
 
     def end(self, stage_id: str) -> None:
         """The machine has answered that it has unloaded this one."""

@@ -180,9 +180,12 @@ class Node:
 
     async def refresh_stages(self) -> None:
         """Asks for the stages now; else they arrive by event."""
-        asked = self._stages.asking()
-        self._stages.take_list(await self.client.list_stages(), asked)
+        self._stages.take_list(await self.client.list_stages())
         self._on_change()
+
+    def heard(self, stage: agent_pb2.Stage) -> bool:
+        """Takes what it said of one of its stages, on whatever way; answers whether it is news."""
+        return self._stages.take(stage, self._keys.own().fingerprint)
 
     async def unload_stage(self, stage_id: str) -> None:
         """It is gone when this returns, whatever its last events still say. Raises AgentError."""
@@ -327,7 +330,7 @@ class Node:
     async def _watch_stages(self) -> None:
         self._stages.clear()
         async for event in self.client.watch_stages():
-            if self._stages.take(event.stage, self._keys.own().fingerprint):
+            if self.heard(event.stage):
                 self._on_stage(self.name, event)
                 self._on_change()
 

@@ -205,8 +205,9 @@ async def reload(deployment: Deployment, indices: Sequence[int], nodes: Mapping[
         stage, node = deployment.stages[index], nodes[deployment.stages[index].node]
         try:
             async for progress in node.client.restart_stage(stage.stage_id):
+                node.heard(progress.stage)
                 node.show_transfer(TransferView("loading", progress.done_bytes, progress.total_bytes, None))
-                stage = replace(stage, lane_port=progress.lane_port, batchable=progress.batchable)
+                stage = replace(stage, lane_port=progress.stage.lane_port, batchable=progress.stage.batchable)
         finally:
             node.show_transfer(None)
         return stage
@@ -359,13 +360,14 @@ async def _load(
     live = LiveStage(node.name, "", stage.first, stage.last, 0, shard_id=shard_id)
     began = time.monotonic()
     async for progress in node.client.load_stage(request):
+        node.heard(progress.stage)
         if not live.stage_id:
-            live = replace(live, stage_id=progress.stage_id)
+            live = replace(live, stage_id=progress.stage.stage_id)
             loaded.append(live)
         elapsed = time.monotonic() - began
         rate = progress.done_bytes / elapsed if elapsed > 0.2 else None
         node.show_transfer(TransferView("loading", progress.done_bytes, progress.total_bytes, rate))
-        live = replace(live, lane_port=progress.lane_port, batchable=progress.batchable)
+        live = replace(live, lane_port=progress.stage.lane_port, batchable=progress.stage.batchable)
     return live
 
 

@@ -36,10 +36,10 @@ async def _look_at(stage: LiveStage, epoch: int, nodes: Mapping[str, Node]) -> S
         return seen(Fate.AWAY, node.state_text if node else phrase("{node} was forgotten.", node=stage.node))
     try:
         async with asyncio.timeout(ASK_S):
-            known = {each.stage_id: each for each in await node.client.list_stages()}
+            await node.refresh_stages()
     except (AgentError, TimeoutError):
         return seen(Fate.DOUBTFUL)
-    found = known.get(stage.stage_id)
+    found = node.stages.get(stage.stage_id) or node.released.get(stage.stage_id)
     if found is None:
         return seen(Fate.MISSING, phrase("{node} was started again.", node=stage.node))
     if found.released:

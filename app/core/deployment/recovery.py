@@ -196,12 +196,17 @@ class Recovery:
         serving = self._serving
         while True:
             await asyncio.sleep(APART_S)
+            await asyncio.gather(*(node.refresh_stages() for node in self._apart()), return_exceptions=True)
             if not self._running() and not serving.busy.locked():
                 break
-        if serving.deployment is not None and serving.view.state is DeploymentState.READY:
-            known = [(self._nodes.get(stage.node), stage.stage_id) for stage in serving.deployment.stages]
-            if any(node and stage_id in node.stages and node.stages[stage_id].apart for node, stage_id in known):
-                self.lost("", LANE_BROKE, here=True)
+        if serving.view.state is DeploymentState.READY and self._apart():
+            self.lost("", LANE_BROKE, here=True)
+
+    def _apart(self) -> list[Node]:
+        """The machines that said last that a lane of their stage is gone: an old event where they were joined since."""
+        stages = self._serving.deployment.stages if self._serving.deployment else ()
+        known = [(self._nodes.get(stage.node), stage.stage_id) for stage in stages]
+        return [node for node, stage_id in known if node and stage_id in node.stages and node.stages[stage_id].apart]
 
     def hold(self, sentence: str, *, end: bool = False) -> Loss:
         """Stages change by the caller's hand: answers wait until it finishes the loss. end: those that wait already do
