@@ -88,8 +88,11 @@ async def test_a_controller_that_stays_away(agent: Any, tmp_path: Path) -> None:
             ShardboardError, match=r"was unloaded on mini-1 and mini-2, because this controller was away"
         ):
             await controller.attach()
-        messages = [entry.message for entry in controller.activity()]
-        assert sum("because this controller was away for" in message for message in messages) == 2, messages
+
+        def told_by_events() -> int:
+            return sum("because this controller was away for" in entry.message for entry in controller.activity())
+
+        await eventually(lambda: told_by_events() == 2)
         await deploy(controller)
         assert controller.deployment is not None and not controller.deployment.sent_bytes
         assert (await ask(controller, STORY)).token_ids == plain.token_ids

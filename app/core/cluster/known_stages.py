@@ -17,6 +17,7 @@ class KnownStages:
     def __init__(self) -> None:
         self.now: dict[str, agent_pb2.Stage] = {}
         self.released: dict[str, agent_pb2.Stage] = {}
+        self._told: set[str] = set()  # of what was released: it says so at every new connection
         self._revisions: dict[str, int] = {}  # the latest that was heard, by stage_id
         self._ended: set[str] = set()  # no stage_id comes twice
 
@@ -41,9 +42,10 @@ class KnownStages:
             if stage.deployed_by == own:
                 self.released.clear()  # as the agent does when we deploy again
         if stage.released:
-            if stage_id in self.released:  # it says so at every new connection
-                return False
             self.released[stage_id] = stage
+            if stage_id in self._told:
+                return False
+            self._told.add(stage_id)
         return True
 
     def take_list(self, reply: agent_pb2.ListStagesReply) -> None:

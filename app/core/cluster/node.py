@@ -238,7 +238,9 @@ class Node:
             self._has_moved()
         if self.description.caller_follows:  # our own key has changed
             await self.client.replace_certificate()
+        self._stages.clear()
         await self.refresh_shards()
+        await self.refresh_stages()
         async with contextlib.AsyncExitStack() as stack:
             tasks = [
                 asyncio.create_task(job, name=f"{self.name}-{label}")
@@ -328,7 +330,6 @@ class Node:
             await former.close()
 
     async def _watch_stages(self) -> None:
-        self._stages.clear()
         async for event in self.client.watch_stages():
             if self.heard(event.stage):
                 self._on_stage(self.name, event)

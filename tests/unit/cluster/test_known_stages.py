@@ -86,6 +86,13 @@ def test_a_stage_that_is_released_while_it_is_watched() -> None:
     assert not known.now and list(known.released) == ["a"]
 
 
+def test_a_release_that_a_list_told_first_is_news_all_the_same() -> None:
+    known = KnownStages()
+    gone = stage("a", 0, UNLOADED, released=True)
+    known.take_list(listed(1, gone))
+    assert known.take(gone, OURS) and not known.take(gone, OURS)
+
+
 def test_a_note_of_a_release_that_was_taken_away_does_not_come_back() -> None:
     known = KnownStages()
     gone = stage("a", 0, UNLOADED, released=True)
