@@ -171,6 +171,7 @@ def test_a_disk_that_fills_up_is_named(
         downloader(hub, tmp_path / "models")[0].run(REPO)
 
 
+@pytest.mark.in_turn
 def test_the_command_line_goes_on_after_kill_9(hub: LoopbackHub, repository: Path, command: Command) -> None:
     seed = random.randrange(1 << 30)
     chance = random.Random(seed)
@@ -222,6 +223,7 @@ def test_without_a_network_everything_on_disk_works(hub: LoopbackHub, repository
     assert "The hub cannot be reached" in process.communicate(timeout=100)[1] and process.returncode == 1
 
 
+@pytest.mark.in_turn
 def test_folders_and_tokens(hub: LoopbackHub, repository: Path, command: Command, tmp_path: Path) -> None:
     added = command("models", "add", str(repository.parent))
     assert "upstream" in added.communicate(timeout=100)[0]

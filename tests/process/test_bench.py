@@ -11,6 +11,7 @@ import pytest
 from tests.process.conftest import shardboard
 
 
+@pytest.mark.in_turn
 def test_a_bench_accounts_for_its_time_and_writes_files(tmp_path: Path) -> None:
     table, picture, page = tmp_path / "runs.csv", tmp_path / "runs.png", tmp_path / "runs.md"
     done = shardboard(

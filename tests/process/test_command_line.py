@@ -51,6 +51,7 @@ def folders() -> set[str]:
     return {name for name in os.listdir(tempfile.gettempdir()) if name.startswith("shardboard-")}
 
 
+@pytest.mark.in_turn
 def test_demo_headless_answers_sensibly() -> None:
     done = shardboard("demo", "--headless", "-p", "What is a shard?", "--json")
     assert done.code == 0, done.err
@@ -77,6 +78,7 @@ def test_generate_equals_the_golden_cases(shared: Path) -> None:
     assert done.json["finish_reason"] == case["finish_reason"]
 
 
+@pytest.mark.in_turn
 def test_bench_beside_mlx_lm() -> None:
     done = shardboard(
         "bench", "--local", "2", "--baseline", "--repeat", "1", "--max-tokens", "12", "--prompt-tokens", "40", "--json"
@@ -160,6 +162,7 @@ def test_bad_requests_are_refused_in_a_sentence(arguments: tuple[str, ...], code
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.in_turn
 def test_nothing_is_left_after_a_signal(number: signal.Signals) -> None:
     processes, temporary = ours(), folders()
     command = subprocess.Popen(

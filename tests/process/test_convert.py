@@ -13,6 +13,7 @@ from tests.clusters import ask
 from tests.process.conftest import Opener, shardboard
 
 
+@pytest.mark.in_turn
 def test_convert(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHARDBOARD_DATA", str(tmp_path / "data"))
     source = shared / "models" / "tinychat-llama-bf16-5files"

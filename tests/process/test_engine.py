@@ -123,6 +123,7 @@ async def test_an_answer_waits_for_memory_and_says_at_which_place(cluster: Opene
     assert len({result.token_ids for result in results}) == 1 and results[0].completion_tokens == 300
 
 
+@pytest.mark.in_turn
 async def test_a_long_prompt_leaves_running_answers_their_turn(cluster: Opener) -> None:
     options = PipelineOptions(layer_delay_ms=1.0, token_delay_ms=0.05, speculate=False)
     async with cluster(built_in_model(), 3, context=4096, options=options, prefill_chunk_tokens=128) as controller:
@@ -196,6 +197,7 @@ async def test_answers_that_begin_and_are_cancelled_at_random(shared, cluster: O
     assert outcome.sequences_left == 0, seed
 
 
+@pytest.mark.in_turn
 async def test_activations_in_8_bits_change_little(shared, cluster: Opener) -> None:
     """Half the bytes or less on the wire; what that does to the log-probabilities is what the help says: a little."""
     model = shared / "models" / "tinychat-llama"

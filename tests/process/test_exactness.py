@@ -36,6 +36,7 @@ async def test_equals_mlx_lm(name: str, shared, cluster: Opener, reference) -> N
         assert list(result.logprobs) == pytest.approx(expected["logprobs"], abs=1e-5), (agents, place)
 
 
+@pytest.mark.in_turn
 async def test_long_prompt_in_chunks(shared, cluster: Opener, reference) -> None:
     """More than two chunks: prefilled in pieces of 512, as mlx-lm prefills it in one."""
     directory = shared / "models" / "tinychat-llama"

@@ -40,6 +40,7 @@ async def test_several_sequences_do_not_mix(cluster: Opener) -> None:
         await eventually(lambda: caches(controller) == 0)
 
 
+@pytest.mark.in_turn
 async def test_seeded_sampling_is_repeatable_also_beside_others(cluster: Opener) -> None:
     settings = {"temperature": 0.9, "top_p": 0.9, "top_k": 40, "min_p": 0.02, "repetition_penalty": 1.1}
     async with cluster(built_in_model(), 2) as controller:

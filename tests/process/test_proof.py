@@ -47,6 +47,7 @@ def sharing_model(tmp_path: Path) -> Path:
     return directory
 
 
+@pytest.mark.in_turn
 def test_forbidden_cuts_are_known_before_anything_is_placed(sharing_model: Path) -> None:
     shown = shardboard("models", "show", str(sharing_model), "--json").json
     assert shown["forbidden_cuts"]["7"] == "layers 4 to 8 share one cache"

@@ -110,6 +110,7 @@ async def test_several_answers_go_on_each_once(cluster: Opener) -> None:
         await eventually(lambda: all(n.beat and not n.beat.stages[0].sequences for n in controller.nodes.values()))
 
 
+@pytest.mark.in_turn
 async def test_layers_move_to_the_machines_that_are_left(cluster: Opener) -> None:
     async with cluster(built_in_model(), 3, options=SLOW) as controller:
         plain = await ask(controller, STORY)

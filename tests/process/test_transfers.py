@@ -84,6 +84,7 @@ def greedy(prompt: list[int]) -> GenerationRequest:
     return GenerationRequest(prompt_ids=tuple(prompt), max_tokens=12, ignore_end=True)
 
 
+@pytest.mark.in_turn
 async def test_kill_9_at_ten_random_moments_of_a_push(large: Path, tmp_path: Path, reference) -> None:
     seed = random.randrange(1 << 30)
     chance = random.Random(seed)
@@ -125,6 +126,7 @@ async def test_kill_9_at_ten_random_moments_of_a_push(large: Path, tmp_path: Pat
     assert list(result.token_ids) == reference(large).run(prompt, 12)["token_ids"], seed
 
 
+@pytest.mark.in_turn
 async def test_units_leave_the_controller_once_and_machines_pass_them_on(large: Path, cluster: Opener) -> None:
     async with cluster(large, 3, "0-1,2-4,5-7") as controller:
         first = controller.deployment
@@ -155,6 +157,7 @@ async def test_a_tied_embedding_is_sent_once(shared: Path, cluster: Opener) -> N
         assert deployment.fetched_bytes >= inventory.units[0].nbytes
 
 
+@pytest.mark.in_turn
 async def test_a_machine_that_dies_while_it_passes_units_on(large: Path, tmp_path: Path) -> None:
     controller = opened(tmp_path, 2)
     try:

@@ -238,7 +238,8 @@ class Node:
             self._has_moved()
         if self.description.caller_follows:  # our own key has changed
             await self.client.replace_certificate()
-        self._stages.clear()
+        if not self._ready.is_set():  # for a change of key nothing is forgotten
+            self._stages.clear()
         await self.refresh_shards()
         await self.refresh_stages()
         async with contextlib.AsyncExitStack() as stack:

@@ -6,6 +6,7 @@ import filecmp
 import shutil
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QMessageBox
@@ -90,6 +91,7 @@ def test_search_check_and_the_token(qtbot: QtBot, hub: LoopbackHub, open_window:
         assert not page.hub.cards
 
 
+@pytest.mark.in_turn
 def test_a_download_survives_cuts_pauses_and_restarts(
     qtbot: QtBot, hub: LoopbackHub, open_window: OpenWindow, paths: ControllerPaths
 ) -> None:
