@@ -107,11 +107,13 @@ class Ledger:
 
 @dataclass
 class Prior:
-    """What proposals of one kind came to in earlier sequences of the deployment. rest: how long they were left out."""
+    """What proposals of one kind came to in earlier sequences of the deployment. rest: for how many steps they are left
+    out; idle: for how many they were since the last try, in whatever sequence: short ones get their turn too."""
 
     accepted: float = HOPE
     known: bool = False
     rest: int = SHORT_REST
+    idle: int = 0
 
     def note(self, accepted: float) -> None:
         self.accepted += (accepted - self.accepted) * (0.3 if self.known else 1.0)
@@ -141,6 +143,7 @@ class Advisor:
         """
         if self.resting > 0:
             self.resting -= 1
+            self.prior.idle += 1
             self._probing = not self.resting
             return 0
         affordable = most_affordable(credit, laps, token_s, self.accepted if self.tries else 0.0)
@@ -153,15 +156,20 @@ class Advisor:
             return min(best, affordable, MOST_PROPOSED if self.tries >= FIRST_TRIES else FIRST_PROPOSED)
         if self._probing:
             return min(PROBED, affordable)
-        self.resting, self.tries = self.prior.rest, 0
-        self.prior.rest = min(2 * self.prior.rest, LONG_REST)
-        return 0
+        if self.tries:
+            self.resting, self.tries = self.prior.rest, 0
+            self.prior.rest = min(2 * self.prior.rest, LONG_REST)
+            return 0
+        self.resting = max(0, self.prior.rest - self.prior.idle)
+        self._probing = not self.resting
+        return min(PROBED, affordable) if self._probing else 0
 
     def learn(self, proposed: int, right: int) -> None:
         """Of so many proposed tokens the first `right` were accepted."""
         if not proposed:
             return
         self.tries += 1
+        self.prior.idle = 0
         self._probing = False
         # Tokens after the first wrong one say nothing about themselves.
         share = right / min(proposed, right + 1)

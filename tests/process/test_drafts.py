@@ -45,7 +45,7 @@ async def proposed(controller: Controller, prompt: list[int]) -> None:
     """Until guesses were right, of a text that says nothing twice. On a busy machine a draft may not pay at first."""
     while True:
         result = await ask(controller, story(prompt, 60, True, temperature=3.0, seed=5))
-        if result.laps < 56:
+        if result.laps < result.completion_tokens:
             return
 
 

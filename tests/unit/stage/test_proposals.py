@@ -149,6 +149,24 @@ def test_what_pays_is_proposed() -> None:
     assert advisor.accepted > 0.95 and advisor.prior.accepted > HOPE
 
 
+def test_short_answers_find_out_that_what_did_not_pay_pays_now() -> None:
+    prior, laps = Prior(accepted=0.0, known=True), {1: 0.020, 2: 0.021, 3: 0.022}
+    tried: list[int] = []
+    for step in range(3000):
+        if step % 10 == 0:
+            advisor = Advisor(prior)  # each answer has ten tokens
+        if count := advisor.most(laps):
+            tried.append(step)
+            advisor.learn(count, 0)
+    assert 2 <= len(tried) <= 10, "twice as rare after each try that failed"
+    for step in range(2 * prior.rest):
+        if step % 10 == 0:
+            advisor = Advisor(prior)
+        if count := advisor.most(laps):
+            advisor.learn(count, count)
+    assert prior.accepted > 0.5
+
+
 def line(tokens: list[int], guesses: list[int], fed: int) -> Line:
     return Line(cast(Any, None), len(tokens), [*tokens, *guesses], len(tokens), cast(Any, None), room=99, fed=fed)
 
