@@ -24,12 +24,12 @@ settings.load_profile("shardboard")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """An eighth of the tests marked `in_turn` runs each day, with SHARDBOARD_SLOW_TESTS=1 all: it stays short."""
+    """A twelfth of the tests marked `in_turn` runs each day, with SHARDBOARD_SLOW_TESTS=1 all: it stays short."""
     if os.environ.get("SHARDBOARD_SLOW_TESTS"):
         return
     today = datetime.date.today().toordinal()
     for number, item in enumerate(each for each in items if each.get_closest_marker("in_turn")):
-        if (number + today) % 8:
+        if (number + today) % 12:
             item.add_marker(pytest.mark.skip(reason="another day's; SHARDBOARD_SLOW_TESTS=1 runs it"))
 
 
