@@ -156,11 +156,11 @@ class Advisor:
             return min(best, affordable, MOST_PROPOSED if self.tries >= FIRST_TRIES else FIRST_PROPOSED)
         if self._probing:
             return min(PROBED, affordable)
-        if self.tries:
+        if self.tries:  # in vain: twice as long until the next one
             self.resting, self.tries = self.prior.rest, 0
             self.prior.rest = min(2 * self.prior.rest, LONG_REST)
             return 0
-        self.resting = max(0, self.prior.rest - self.prior.idle)
+        self.resting = max(0, self.prior.rest - self.prior.idle)  # other sequences have left out some of it
         self._probing = not self.resting
         return min(PROBED, affordable) if self._probing else 0
 

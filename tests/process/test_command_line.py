@@ -161,8 +161,8 @@ def test_bad_requests_are_refused_in_a_sentence(arguments: tuple[str, ...], code
     assert words in done.err, done.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.in_turn
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_is_left_after_a_signal(number: signal.Signals) -> None:
     processes, temporary = ours(), folders()
     command = subprocess.Popen(

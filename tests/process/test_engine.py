@@ -97,7 +97,7 @@ async def test_proposals_change_the_speed_and_not_the_text(shared, cluster: Open
             results = [await ask(controller, story(prompt, 120, **sampling)) for sampling in samplings]
             assert [result.token_ids for result in results] == [result.token_ids for result in plain]
             assert results[1].laps <= 120
-            if results[0].laps < 110:
+            if results[0].laps < 90:
                 break
 
 
